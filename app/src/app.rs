@@ -1,0 +1,43 @@
+//! Every page of the console.
+//!
+//! Each page is a document of its own and links are plain navigations, so there is no client-side router: the server
+//! provides [`PageData`] as context, the document carries it, and the browser renders the same page from it.
+
+use leptos::prelude::*;
+
+use crate::pages::{
+    MessageData, PageData, message::MessagePage, my_sessions::MySessionsPage, sessions::SessionsPage,
+    sign_in::SignInPage,
+};
+
+/// The page that the document shows.
+#[component]
+pub fn App() -> impl IntoView {
+    let data = match use_context::<PageData>() {
+        Some(data) if !is_scripted(&data) => data,
+        data => SharedValue::new(|| data.unwrap_or_else(not_found)).into_inner(),
+    };
+    match data {
+        PageData::SignIn(data) => view! { <SignInPage data/> }.into_any(),
+        PageData::Sessions(data) => view! { <SessionsPage data=*data/> }.into_any(),
+        PageData::MySessions(data) => view! { <MySessionsPage data/> }.into_any(),
+        PageData::Message(data) => view! { <MessagePage data/> }.into_any(),
+    }
+}
+
+/// Whether a page comes alive in the browser. The others carry neither scripts nor data: they are plain HTML.
+pub(crate) fn is_scripted(data: &PageData) -> bool {
+    match data {
+        PageData::SignIn(data) => data.rd.is_empty(),
+        PageData::Sessions(_) | PageData::MySessions(_) => true,
+        PageData::Message(_) => false,
+    }
+}
+
+fn not_found() -> PageData {
+    PageData::Message(MessageData {
+        title: "Not found".to_owned(),
+        text: "There is nothing at this address.".to_owned(),
+        viewer: None,
+    })
+}

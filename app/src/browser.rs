@@ -1,0 +1,136 @@
+//! What the page asks of the browser, beyond what its views say.
+//!
+//! Compiled on both sides, so that components need no `cfg`: they call it from effects and event handlers, which never
+//! run on the server.
+
+pub(crate) mod channel;
+
+use std::time::Duration;
+
+use gloo_timers::callback::{Interval, Timeout};
+use js_sys::{Date, Function};
+use leptos::prelude::{document, window};
+use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use web_sys::{Element, Event, EventTarget, FocusOptions, HtmlElement, HtmlInputElement};
+
+use crate::{error::AppError, paths, session::SessionId, time::Timestamp};
+
+/// Says on `<html data-hydrated>` that the page has come alive: its event handlers are attached.
+pub fn mark_hydrated() {
+    if let Some(html) = document().document_element() {
+        _ = html.set_attribute("data-hydrated", "");
+    }
+}
+
+/// The device's clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millis(Date::now() as u64)
+}
+
+/// How many minutes the device's time zone is behind UTC at an instant: -60 in Berlin in winter.
+pub(crate) fn minutes_behind_utc(at: Timestamp) -> i64 {
+    Date::new(&JsValue::from_f64(at.as_millis() as f64)).get_timezone_offset() as i64
+}
+
+/// Calls `action` again and again.
+pub(crate) fn every(millis: u32, action: impl FnMut() + 'static) {
+    Interval::new(millis, action).forget();
+}
+
+/// Calls `action` once.
+pub(crate) fn after(delay: Duration, action: impl FnOnce() + 'static) {
+    Timeout::new(u32::try_from(delay.as_millis()).unwrap_or(u32::MAX), action).forget();
+}
+
+/// A function that JavaScript can call; it lives as long as the page.
+pub(crate) fn callback(action: impl FnMut(Event) + 'static) -> Function {
+    Closure::<dyn FnMut(Event)>::new(action).into_js_value().unchecked_into()
+}
+
+/// Calls `action` at each event of this kind.
+pub(crate) fn listen(target: &EventTarget, kind: &str, action: impl FnMut(Event) + 'static) {
+    _ = target.add_event_listener_with_callback(kind, &callback(action));
+}
+
+/// Goes to another page.
+pub(crate) fn go(address: &str) {
+    _ = window().location().assign(address);
+}
+
+/// Changes the address of this page without loading it.
+pub(crate) fn rename(address: &str) {
+    if let Ok(history) = window().history() {
+        _ = history.replace_state_with_url(&JsValue::NULL, "", Some(address));
+    }
+}
+
+/// Goes to the sign-in page, which says why and leads back here.
+pub(crate) fn sign_in_again(reason: &str) {
+    let location = window().location();
+    let here = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("next", &here).append_pair("reason", reason);
+    go(&(paths::SIGN_IN.to_owned() + "?" + &query.finish()));
+}
+
+/// Goes to the sign-in page when a request was refused because the session has ended; tells whether it was.
+pub(crate) fn is_signed_out(error: &AppError) -> bool {
+    let signed_out = *error == AppError::Unauthorized;
+    if signed_out {
+        sign_in_again("ended");
+    }
+    signed_out
+}
+
+/// Moves the focus without scrolling.
+pub(crate) fn focus(element: &HtmlElement) {
+    let options = FocusOptions::new();
+    options.set_prevent_scroll(true);
+    _ = element.focus_with_options(&options);
+}
+
+/// Takes the focus from whatever has it.
+pub(crate) fn blur() {
+    if let Some(active) = document().active_element().and_then(|active| active.dyn_into::<HtmlElement>().ok()) {
+        _ = active.blur();
+    }
+}
+
+/// Where an element begins and ends on the screen, in pixels from the top.
+pub(crate) fn extent(element: &Element) -> (f64, f64) {
+    let rect = element.get_bounding_client_rect();
+    (rect.y(), rect.y() + rect.height())
+}
+
+/// The height of the part of the page that is on the screen, in pixels.
+pub(crate) fn screen_height() -> f64 {
+    document().document_element().map_or(0.0, |html| f64::from(html.client_height()))
+}
+
+/// Scrolls the page down by this many pixels.
+pub(crate) fn scroll_by(pixels: f64) {
+    window().scroll_by_with_x_and_y(0.0, pixels);
+}
+
+/// Whether an element that is open in front of the page, or that takes text, has the keyboard.
+pub(crate) fn is_keyboard_taken(event: &Event) -> bool {
+    let typing = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+        .is_some_and(|target| matches(&target, "input:not([type=checkbox], [type=radio]), textarea, select"));
+    typing || document().query_selector("dialog[open], :popover-open").is_ok_and(|open| open.is_some())
+}
+
+fn matches(element: &Element, selector: &str) -> bool {
+    element.matches(selector).unwrap_or(false)
+}
+
+/// The sessions whose checkbox the user checked before the page came alive.
+pub(crate) fn checked_beforehand() -> Vec<SessionId> {
+    let Ok(boxes) = document().query_selector_all("input[name=ids]:checked") else {
+        return Vec::new();
+    };
+    (0..boxes.length())
+        .filter_map(|index| boxes.item(index)?.dyn_into::<HtmlInputElement>().ok()?.value().parse().ok())
+        .collect()
+}

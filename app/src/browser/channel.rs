@@ -1,0 +1,293 @@
+//! The live channel as a tab sees it: connected again and again, replaced by polling while it cannot be had.
+//!
+//! One per document. What arrives is handed on in the callback that brings it: signals and effects are batched and
+//! would lose messages.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use gloo_timers::callback::{Interval, Timeout};
+use js_sys::{Function, Math};
+use leptos::{
+    prelude::{document, window},
+    task::spawn_local,
+};
+use wasm_bindgen::JsCast;
+use web_sys::{CloseEvent, Event, MessageEvent, WebSocket};
+
+use super::{callback, every, is_signed_out, listen, now, sign_in_again};
+use crate::{
+    error::AppError,
+    live::{CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
+    paths,
+    server_fns::list_sessions,
+    session::{page::Page, query::SessionQuery},
+    time::Timestamp,
+};
+
+/// A link on which nothing has come for so long is dead: the server says something every 15 s.
+const SILENCE: Duration = Duration::from_secs(40);
+/// Input of the user is told at most this often.
+const INPUT_EVERY: Duration = Duration::from_secs(20);
+const POLL_EVERY_MILLIS: u32 = 5_000;
+/// Polling begins after so many failures in a row.
+const FAILURES_BEFORE_POLLING: u32 = 2;
+
+/// How the page gets its news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Not yet.
+    Connecting,
+    /// By the live channel.
+    Live,
+    /// Not just now.
+    Lost,
+    /// By asking every few seconds.
+    Polling,
+}
+
+/// What comes in.
+pub(crate) enum Heard {
+    /// The link has changed.
+    Link(Link),
+    /// By the live channel.
+    Message(ServerMessage),
+    /// The answer to a poll of this query.
+    Polled(SessionQuery, Page),
+}
+
+struct Channel {
+    heard: Box<dyn Fn(Heard)>,
+    view: RefCell<Option<View>>,
+    socket: RefCell<Option<WebSocket>>,
+    handlers: [Function; 3],
+    failures: Cell<u32>,
+    last_frame: Cell<Timestamp>,
+    last_input: Cell<Timestamp>,
+    retry: RefCell<Option<Timeout>>,
+    polling: RefCell<Option<Interval>>,
+}
+
+thread_local! {
+    static CHANNEL: RefCell<Option<Rc<Channel>>> = const { RefCell::new(None) };
+}
+
+/// Opens the channel and hands `heard` all that comes in, for as long as the page lives. When the session ends, the
+/// page goes to sign-in.
+pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
+    let channel = Rc::new(Channel {
+        heard: Box::new(heard),
+        view: RefCell::default(),
+        socket: RefCell::default(),
+        handlers: [
+            callback(|_| with(Channel::opened)),
+            callback(|event| with(|channel| channel.received(event))),
+            callback(|event| with(|channel| channel.closed(event))),
+        ],
+        failures: Cell::new(0),
+        last_frame: Cell::new(now()),
+        last_input: Cell::default(),
+        retry: RefCell::default(),
+        polling: RefCell::default(),
+    });
+    CHANNEL.set(Some(Rc::clone(&channel)));
+    channel.connect();
+    watch_over();
+}
+
+/// Shows this view from now on.
+pub(crate) fn watch(view: View) {
+    with(|channel| {
+        *channel.view.borrow_mut() = Some(view);
+        channel.send_view();
+        if channel.polling.borrow().is_some() {
+            poll(channel);
+        }
+    });
+}
+
+fn with(action: impl FnOnce(&Rc<Channel>)) {
+    if let Some(channel) = CHANNEL.with_borrow(Clone::clone) {
+        action(&channel);
+    }
+}
+
+/// Keeps the link when the page sleeps, wakes, loses its network or is silent; tells of input.
+fn watch_over() {
+    let window = window();
+    every(10_000, || with(Channel::listen_for_silence));
+    listen(&window, "online", |_| with(Channel::hurry));
+    listen(&document(), "visibilitychange", |_| {
+        if !document().hidden() {
+            with(Channel::hurry);
+        }
+    });
+    listen(&window, "pagehide", |_| with(Channel::rest));
+    listen(&window, "pageshow", |_| with(Channel::connect));
+    for input in ["pointerdown", "keydown", "wheel"] {
+        listen(&window, input, |_| with(Channel::input));
+    }
+}
+
+impl Channel {
+    fn connect(self: &Rc<Self>) {
+        drop(self.retry.take());
+        if self.socket.borrow().is_some() {
+            return;
+        }
+        let Ok(socket) = WebSocket::new(&address()) else {
+            return self.failed();
+        };
+        let [opened, received, closed] = &self.handlers;
+        socket.set_onopen(Some(opened));
+        socket.set_onmessage(Some(received));
+        socket.set_onclose(Some(closed));
+        self.last_frame.set(now());
+        *self.socket.borrow_mut() = Some(socket);
+    }
+
+    fn opened(self: &Rc<Self>) {
+        drop(self.polling.take());
+        (self.heard)(Heard::Link(Link::Live));
+        self.send_view();
+    }
+
+    fn received(self: &Rc<Self>, event: Event) {
+        self.last_frame.set(now());
+        self.failures.set(0);
+        let text = event.unchecked_into::<MessageEvent>().data().as_string().unwrap_or_default();
+        if let Ok(message) = serde_json::from_str(&text) {
+            (self.heard)(Heard::Message(message));
+        }
+    }
+
+    fn closed(self: &Rc<Self>, event: Event) {
+        let event: CloseEvent = event.unchecked_into();
+        drop(self.socket.take());
+        if event.code() == CLOSE_SESSION_ENDED {
+            sign_in_again(&event.reason());
+        } else {
+            self.failed();
+        }
+    }
+
+    /// Tries again after up to 0.5 s, 1 s, 2 s ... 30 s: spread by chance, so that a server that comes back is not
+    /// met by all tabs at once.
+    fn failed(self: &Rc<Self>) {
+        let failures = self.failures.get() + 1;
+        self.failures.set(failures);
+        if self.polling.borrow().is_none() {
+            (self.heard)(Heard::Link(Link::Lost));
+            if failures >= FAILURES_BEFORE_POLLING {
+                *self.polling.borrow_mut() = Some(Interval::new(POLL_EVERY_MILLIS, || with(poll)));
+                poll(self);
+            }
+        }
+        let delay = f64::from(longest_delay(failures)) * Math::random();
+        *self.retry.borrow_mut() = Some(Timeout::new(delay as u32, || with(Channel::connect)));
+    }
+
+    /// Replaces a socket that has been silent for too long.
+    fn listen_for_silence(self: &Rc<Self>) {
+        if self.socket.borrow().is_some() && now().since(self.last_frame.get()) >= SILENCE {
+            self.hang_up();
+            (self.heard)(Heard::Link(Link::Lost));
+            self.connect();
+        }
+    }
+
+    /// Connects at once: something has changed for the better.
+    fn hurry(self: &Rc<Self>) {
+        self.listen_for_silence();
+        self.connect();
+    }
+
+    /// A page in the back-forward cache keeps no socket and no timers.
+    fn rest(self: &Rc<Self>) {
+        drop(self.retry.take());
+        drop(self.polling.take());
+        self.hang_up();
+    }
+
+    /// Lets go of the socket without waiting for the other side.
+    fn hang_up(&self) {
+        if let Some(socket) = self.socket.take() {
+            socket.set_onopen(None);
+            socket.set_onmessage(None);
+            socket.set_onclose(None);
+            _ = socket.close();
+        }
+    }
+
+    fn send_view(self: &Rc<Self>) {
+        if let Some(view) = self.view.borrow().clone() {
+            self.send(&ClientMessage::Watch(view));
+        }
+    }
+
+    fn input(self: &Rc<Self>) {
+        let now = now();
+        if now.since(self.last_input.get()) >= INPUT_EVERY {
+            self.last_input.set(now);
+            self.send(&ClientMessage::Active);
+        }
+    }
+
+    fn send(&self, message: &ClientMessage) {
+        let socket = self.socket.borrow();
+        if let Some(socket) = socket.as_ref().filter(|socket| socket.ready_state() == WebSocket::OPEN)
+            && let Ok(text) = serde_json::to_string(message)
+        {
+            _ = socket.send_with_str(&text);
+        }
+    }
+}
+
+/// Asks for what the view shows; without a view, whether the session is still there.
+fn poll(channel: &Rc<Channel>) {
+    let channel = Rc::clone(channel);
+    let query = channel
+        .view
+        .borrow()
+        .as_ref()
+        .map_or_else(|| SessionQuery { limit: 1, ..SessionQuery::default() }, |view| view.query.clone());
+    spawn_local(async move {
+        let answer = list_sessions(query.clone()).await;
+        if channel.polling.borrow().is_none() {
+            return;
+        }
+        let heard = match answer {
+            Ok(page) => vec![Heard::Link(Link::Polling), Heard::Polled(query, page)],
+            Err(error) if is_signed_out(&error) => Vec::new(),
+            Err(AppError::Unreachable) => vec![Heard::Link(Link::Lost)],
+            Err(_) => vec![Heard::Link(Link::Polling)],
+        };
+        for heard in heard {
+            (channel.heard)(heard);
+        }
+    });
+}
+
+/// The longest wait after so many failures in a row, in milliseconds.
+fn longest_delay(failures: u32) -> u32 {
+    (500_u32 << failures.saturating_sub(1).min(6)).min(30_000)
+}
+
+fn address() -> String {
+    let location = window().location();
+    let scheme = if location.protocol().is_ok_and(|protocol| protocol == "https:") { "wss://" } else { "ws://" };
+    scheme.to_owned() + &location.host().unwrap_or_default() + paths::LIVE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_half_a_minute() {
+        assert_eq!([1, 2, 3, 6, 7, 8, 1_000].map(longest_delay), [500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000]);
+    }
+}

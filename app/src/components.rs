@@ -1,0 +1,8 @@
+//! Parts that several pages are made of.
+
+pub(crate) mod avatar;
+pub(crate) mod clock;
+pub(crate) mod frame;
+pub(crate) mod icon;
+pub(crate) mod notice;
+pub(crate) mod reactive;

@@ -1,0 +1,42 @@
+//! A user at a glance: initials on one of six colours, always the same for a name.
+
+use leptos::prelude::*;
+
+use super::reactive::{Text, text};
+
+/// The avatar of the user whose name `name` tells.
+pub(crate) fn avatar(name: impl Fn() -> String + Copy + Send + Sync + 'static) -> impl IntoView {
+    let hue: Text = text(move || hue_of(&name()).to_string());
+    view! { <span class="avatar" aria-hidden="true" data-hue=hue>{text(move || initials(&name()))}</span> }
+}
+
+/// The first letters of the first two words: `anna.berg` is `AB`.
+fn initials(name: &str) -> String {
+    name.split(['.', '-', '_', ' ', '@'])
+        .filter_map(|word| word.chars().next())
+        .take(2)
+        .flat_map(char::to_uppercase)
+        .collect()
+}
+
+/// One of six colours (FNV-1a of the name).
+fn hue_of(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % 6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initials_are_those_of_the_first_two_words() {
+        let all = ["anna.berg", "Admin", "backup-agent", "a.b.c", "élise_o", "", "..x"].map(initials);
+        assert_eq!(all, ["AB", "A", "BA", "AB", "ÉO", "", "X"]);
+    }
+
+    #[test]
+    fn a_name_keeps_its_colour() {
+        assert_eq!(hue_of("anna.berg"), hue_of("anna.berg"));
+        assert!((0..50).map(|number| hue_of(&format!("user-{number}"))).all(|hue| hue < 6));
+    }
+}

@@ -1,0 +1,227 @@
+//! The live channel's messages: what a tab says it shows, and what the server answers.
+//!
+//! The server sends a [`Snapshot`] for a new view and then [`Patch`]es: applying a patch to the state it was made from
+//! gives exactly a fresh read. Every frame names its view by [`View::key`], so that a tab passes over frames of a view
+//! it has left.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    session::{
+        Session, SessionId,
+        page::{Counts, Revision},
+        query::SessionQuery,
+    },
+    time::Timestamp,
+};
+
+/// The WebSocket close code of a tab whose session has ended; the close reason is the `reason` parameter of the
+/// sign-in page.
+pub const CLOSE_SESSION_ENDED: u16 = 4401;
+
+/// What a tab shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    /// The rows, by query.
+    pub query: SessionQuery,
+    /// Set while the list must not move: the rows are then these, not what the query finds.
+    pub held: Option<Held>,
+}
+
+/// Rows that stay where they are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// The newest session id when the list was read; newer sessions are counted, not shown.
+    pub as_of: SessionId,
+    /// The rows in the order in which they are shown, at most [`MAX_LIMIT`](crate::session::query::MAX_LIMIT).
+    pub ids: Vec<SessionId>,
+}
+
+impl View {
+    /// A short name of this view: the same for equal views, almost surely different for others (FNV-1a of its JSON).
+    pub fn key(&self) -> u32 {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        json.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    }
+}
+
+/// What a tab says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// Show me this from now on.
+    Watch(View),
+    /// The user did something in the tab: counts as activity.
+    Active,
+}
+
+/// What the server says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The state of a view, from scratch.
+    Snapshot(Snapshot),
+    /// What has changed in a view.
+    Patch(Patch),
+    /// Nothing has changed; the link is alive.
+    Tick(Timestamp),
+}
+
+/// The state of a view.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Which view.
+    pub view: u32,
+    /// The server's clock.
+    pub now: Timestamp,
+    /// When it was read, in changes.
+    pub revision: Revision,
+    /// The tiles and the count of each type.
+    pub counts: Counts,
+    /// Sessions that match the filter.
+    pub total: u64,
+    /// The newest session id handed out.
+    pub as_of: SessionId,
+    /// While held: matching sessions newer than the hold. Else 0.
+    pub newer: u64,
+    /// The rows, in order. While held: those of the held rows that have not ended.
+    pub sessions: Vec<Session>,
+}
+
+/// The way from one state of a view to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// Which view.
+    pub view: u32,
+    /// The server's clock.
+    pub now: Timestamp,
+    /// As in [`Snapshot`].
+    pub revision: Revision,
+    /// As in [`Snapshot`].
+    pub counts: Counts,
+    /// As in [`Snapshot`].
+    pub total: u64,
+    /// As in [`Snapshot`].
+    pub as_of: SessionId,
+    /// As in [`Snapshot`].
+    pub newer: u64,
+    /// The ids of the rows in order, if they are not those of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Vec<SessionId>>,
+    /// Rows that are new or have changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Session>,
+}
+
+impl Snapshot {
+    /// The way from this state to `next`, or `None` when a tab could see no difference.
+    pub fn patch_to(&self, next: &Self) -> Option<Patch> {
+        let ids = |snapshot: &Self| snapshot.sessions.iter().map(|session| session.id).collect::<Vec<_>>();
+        let (before, after) = (ids(self), ids(next));
+        let changed: Vec<_> = next.sessions.iter().filter(|session| !self.sessions.contains(session)).cloned().collect();
+        let same = changed.is_empty()
+            && before == after
+            && (self.counts, self.total, self.newer) == (next.counts, next.total, next.newer);
+        (!same).then(|| Patch {
+            view: next.view,
+            now: next.now,
+            revision: next.revision,
+            counts: next.counts,
+            total: next.total,
+            as_of: next.as_of,
+            newer: next.newer,
+            order: (before != after).then_some(after),
+            changed,
+        })
+    }
+
+    /// Makes this state the one that `patch` leads to. Rows that the patch names but that are unknown are left out;
+    /// that happens only to a patch made from another state.
+    pub fn apply(&mut self, patch: Patch) {
+        let mut rows = std::mem::take(&mut self.sessions);
+        for session in patch.changed {
+            match rows.iter_mut().find(|row| row.id == session.id) {
+                Some(row) => *row = session,
+                None => rows.push(session),
+            }
+        }
+        self.sessions = match patch.order {
+            None => rows,
+            Some(order) => {
+                order.iter().filter_map(|id| rows.iter().find(|row| row.id == *id).cloned()).collect()
+            }
+        };
+        self.now = patch.now;
+        self.revision = patch.revision;
+        self.counts = patch.counts;
+        self.total = patch.total;
+        self.as_of = patch.as_of;
+        self.newer = patch.newer;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::session::SessionType;
+
+    fn session(id: u64, last_active: u64) -> Session {
+        Session {
+            id: SessionId(id),
+            username: "anna".into(),
+            session_type: SessionType::RestApi,
+            address: Ipv4Addr::LOCALHOST.into(),
+            server_name: "keep-01".into(),
+            user_agent: "".into(),
+            client: "".into(),
+            created_at: Timestamp::default(),
+            last_active_at: Timestamp::from_millis(last_active),
+        }
+    }
+
+    fn any_snapshot() -> impl Strategy<Value = Snapshot> {
+        let rows = proptest::collection::btree_map(0_u64..30, 0_u64..4, 0..20).prop_map(|rows| {
+            rows.into_iter().map(|(id, last_active)| session(id, last_active)).collect::<Vec<_>>()
+        });
+        (rows.prop_shuffle(), 0_u64..3, 0_u64..3).prop_map(|(sessions, total, newer)| Snapshot {
+            total,
+            newer,
+            revision: Revision(total),
+            sessions,
+            ..Snapshot::default()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn applying_a_patch_gives_a_fresh_read(before in any_snapshot(), after in any_snapshot()) {
+            let mut state = before.clone();
+            match before.patch_to(&after) {
+                Some(patch) => state.apply(patch),
+                None => state.revision = after.revision,
+            }
+            prop_assert_eq!(state, after);
+        }
+    }
+
+    #[test]
+    fn an_unchanged_view_needs_no_patch() {
+        let state = Snapshot { sessions: vec![session(1, 1)], ..Snapshot::default() };
+        let later = Snapshot { now: Timestamp::from_millis(9), revision: Revision(9), ..state.clone() };
+        assert_eq!(state.patch_to(&later), None);
+    }
+
+    #[test]
+    fn views_are_told_apart_by_their_key() {
+        let view = View { query: SessionQuery::default(), held: None };
+        let scrolled = View { query: SessionQuery { first: 50, ..SessionQuery::default() }, held: None };
+        assert_eq!(view.key(), view.clone().key());
+        assert_ne!(view.key(), scrolled.key());
+    }
+}

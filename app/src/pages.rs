@@ -1,0 +1,137 @@
+//! The pages, and the data each is rendered from: made on the server, carried in the document, read back when hydrating.
+
+pub mod message;
+pub mod my_sessions;
+pub mod sessions;
+pub mod sign_in;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    principal::Role,
+    session::{
+        Session, SessionId,
+        column::Columns,
+        page::Page,
+        query::SessionQuery,
+        selection::DeletePreview,
+    },
+    time::Timestamp,
+};
+
+/// What one document shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum PageData {
+    /// The sign-in page.
+    SignIn(SignInData),
+    /// Active Sessions.
+    Sessions(Box<SessionsData>),
+    /// My Sessions.
+    MySessions(MySessionsData),
+    /// A refusal or an error.
+    Message(MessageData),
+}
+
+impl PageData {
+    /// The document's title, without the product's name.
+    pub fn title(&self) -> &str {
+        match self {
+            Self::SignIn(_) => "Sign in",
+            Self::Sessions(_) => "Active Sessions",
+            Self::MySessions(_) => "My Sessions",
+            Self::Message(data) => &data.title,
+        }
+    }
+}
+
+/// Who looks at a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewer {
+    /// Their username.
+    pub username: Arc<str>,
+    /// What they may do.
+    pub role: Role,
+    /// The server they are signed in on.
+    pub server_name: Arc<str>,
+    /// Whether the sessions are simulated: said on every page.
+    pub demo: bool,
+}
+
+/// The sign-in page.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SignInData {
+    /// Why the user is here: "Your session was ended by an administrator."
+    pub notice: Option<String>,
+    /// What was wrong with the last attempt.
+    pub error: Option<String>,
+    /// The username of the last attempt.
+    pub username: String,
+    /// The page of ours to go to afterwards.
+    pub next: String,
+    /// The application to return to afterwards.
+    pub rd: String,
+    /// The host of that application, when it is an allowed one.
+    pub returns_to: Option<String>,
+    /// The server that is signed in on.
+    pub server_name: String,
+    /// Whether the sessions are simulated.
+    pub demo: bool,
+}
+
+/// Active Sessions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionsData {
+    /// Who looks.
+    pub viewer: Viewer,
+    /// What they ask for.
+    pub query: SessionQuery,
+    /// Parameters of the address that could not be used, in words.
+    pub problems: Vec<String>,
+    /// What there is.
+    pub page: Page,
+    /// The columns they have chosen.
+    pub columns: Columns,
+    /// When the page was made.
+    pub now: Timestamp,
+    /// A deletion to confirm, for browsers without JavaScript.
+    pub confirm: Option<Confirm>,
+    /// What the last form did: "2 sessions deleted."
+    pub notice: Option<String>,
+}
+
+/// A deletion to confirm.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Confirm {
+    /// Of which sessions.
+    pub ids: Vec<SessionId>,
+    /// What it would do.
+    pub preview: DeletePreview,
+}
+
+/// My Sessions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MySessionsData {
+    /// Who looks.
+    pub viewer: Viewer,
+    /// Their sessions, newest activity first.
+    pub sessions: Vec<Session>,
+    /// The session that looks.
+    pub current: SessionId,
+    /// When the page was made.
+    pub now: Timestamp,
+    /// What the last form did.
+    pub notice: Option<String>,
+}
+
+/// A refusal or an error.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MessageData {
+    /// In a few words: "Not found".
+    pub title: String,
+    /// What happened and what to do.
+    pub text: String,
+    /// Who looks, if someone is signed in.
+    pub viewer: Option<Viewer>,
+}

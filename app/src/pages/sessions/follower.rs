@@ -1,0 +1,212 @@
+//! What the list shows and what it asks for: the state between the live channel and the rows.
+//!
+//! At any time it watches one [`View`]. Frames of other views are passed over. An order that holds is a view of its
+//! own; to let go, to scroll or to filter is to read anew, and what was read may be held again.
+
+use super::hold::{Hands, Hold, News, Row};
+use crate::{
+    live::{ServerMessage, Snapshot, View},
+    session::{SessionId, page::Page, query::SessionQuery},
+    time::Timestamp,
+};
+
+/// See the module.
+pub(super) struct Follower {
+    hands: Hands,
+    hold: Option<Hold>,
+    view: View,
+    key: u32,
+    /// Whether the first frame of the view has yet to come.
+    reading: bool,
+    /// The part of the list to read next: first row and number of rows.
+    wanted: Option<(u64, u32)>,
+    state: Snapshot,
+    /// The number of the first of the rows.
+    first: u64,
+    rows: Vec<Row>,
+}
+
+impl Follower {
+    /// Follows a page that has been read.
+    pub(super) fn new(query: SessionQuery, page: &Page, now: Timestamp) -> Self {
+        let first = query.first;
+        let view = View { query, held: None };
+        Self {
+            hands: Hands::default(),
+            hold: None,
+            key: view.key(),
+            view,
+            reading: false,
+            wanted: None,
+            state: snapshot(page, 0, now, 0),
+            first,
+            rows: page.sessions.iter().map(Row::live).collect(),
+        }
+    }
+
+    /// What is watched.
+    pub(super) fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    /// The last known state.
+    pub(super) fn state(&self) -> &Snapshot {
+        &self.state
+    }
+
+    /// The row of this number, if it is known.
+    pub(super) fn row(&self, number: u64) -> Option<&Row> {
+        self.rows.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// How many rows the list has as it is shown.
+    pub(super) fn total(&self) -> u64 {
+        self.hold.as_ref().map_or(self.state.total, |hold| hold.total)
+    }
+
+    /// The newest session when the list as it is shown was read.
+    pub(super) fn as_of(&self) -> SessionId {
+        self.hold.as_ref().map_or(self.state.as_of, |hold| hold.as_of)
+    }
+
+    /// Whether every row is known.
+    pub(super) fn is_whole(&self) -> bool {
+        self.first == 0 && self.rows.len() as u64 >= self.total()
+    }
+
+    /// Rows whose session has ended while the order held.
+    pub(super) fn ended(&self) -> impl Iterator<Item = SessionId> {
+        self.rows.iter().filter(|row| row.ended).map(|row| row.session.id)
+    }
+
+    /// What has happened while the order held.
+    pub(super) fn news(&self) -> News {
+        match &self.hold {
+            Some(hold) if !self.reading => hold.news(&self.state),
+            _ => News::default(),
+        }
+    }
+
+    /// Notes what the hands do; returns the view to watch, if another.
+    pub(super) fn hands(&mut self, change: impl FnOnce(&mut Hands)) -> Option<View> {
+        change(&mut self.hands);
+        self.settle()
+    }
+
+    /// Shows another filter or order from its first row; returns the view to watch.
+    pub(super) fn query(&mut self, query: SessionQuery) -> View {
+        self.view.query = query;
+        self.read()
+    }
+
+    /// Shows another part of the list; returns the view to watch, if another. Only one part is under way at a time:
+    /// whoever scrolls fast gets the part where they stop.
+    pub(super) fn part(&mut self, first: u64, limit: u32) -> Option<View> {
+        let there = (self.view.query.first, self.view.query.limit) == (first, limit);
+        if self.reading {
+            self.wanted = (!there).then_some((first, limit));
+            None
+        } else if there {
+            None
+        } else {
+            self.wanted = Some((first, limit));
+            self.next()
+        }
+    }
+
+    /// Reads the same part again and shows it, whatever the hands do; returns the view to watch.
+    pub(super) fn read(&mut self) -> View {
+        self.hold = None;
+        self.view.held = None;
+        self.wanted = None;
+        self.ask()
+    }
+
+    /// Takes a message of the live channel. `None`: it is of no concern. Else the view to watch, if another.
+    pub(super) fn receive(&mut self, message: ServerMessage) -> Option<Option<View>> {
+        match message {
+            ServerMessage::Snapshot(snapshot) if snapshot.view == self.key => self.state = snapshot,
+            ServerMessage::Patch(patch) if patch.view == self.key && !self.reading => self.state.apply(patch),
+            _ => return None,
+        }
+        match &self.hold {
+            Some(hold) => hold.apply(&mut self.rows, &self.state),
+            None => self.show(),
+        }
+        self.reading = false;
+        Some(self.next())
+    }
+
+    /// Takes the answer to a poll of this query, as [`Follower::receive`]. A page does not tell which rows have ended,
+    /// only how many at least.
+    pub(super) fn polled(&mut self, query: &SessionQuery, page: &Page) -> Option<Option<View>> {
+        if *query != self.view.query {
+            return None;
+        }
+        let newer = self.hold.as_ref().map_or(0, |hold| page.total.saturating_sub(hold.total));
+        self.state = snapshot(page, self.key, self.state.now, newer);
+        match &self.hold {
+            Some(_) => self.rows.iter_mut().for_each(|row| row.follow_if_there(&self.state.sessions)),
+            None => self.show(),
+        }
+        self.reading = false;
+        Some(self.next())
+    }
+
+    fn show(&mut self) {
+        self.first = self.view.query.first;
+        self.rows = self.state.sessions.iter().map(Row::live).collect();
+    }
+
+    fn next(&mut self) -> Option<View> {
+        match self.wanted.take() {
+            Some((first, limit)) => {
+                self.view.query.first = first;
+                self.view.query.limit = limit;
+                Some(self.read())
+            }
+            None => self.settle(),
+        }
+    }
+
+    /// Holds the order or lets it go, as the hands have it.
+    fn settle(&mut self) -> Option<View> {
+        match (self.hands.are_on_the_list(), self.hold.is_some()) {
+            (true, false) if !self.reading => {
+                let hold = Hold::of(&self.state, &self.rows);
+                self.view.held = Some(hold.held());
+                self.hold = Some(hold);
+                Some(self.ask())
+            }
+            (false, true) => {
+                let wanted = self.wanted;
+                let view = self.read();
+                self.wanted = wanted;
+                Some(view)
+            }
+            _ => None,
+        }
+    }
+
+    fn ask(&mut self) -> View {
+        self.key = self.view.key();
+        self.reading = true;
+        self.view.clone()
+    }
+}
+
+fn snapshot(page: &Page, view: u32, now: Timestamp, newer: u64) -> Snapshot {
+    Snapshot {
+        view,
+        now,
+        revision: page.revision,
+        counts: page.counts,
+        total: page.total,
+        as_of: page.as_of,
+        newer,
+        sessions: page.sessions.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

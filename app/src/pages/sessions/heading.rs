@@ -1,0 +1,49 @@
+//! The page's title, how it gets its news, and the news that wait.
+
+use leptos::prelude::*;
+
+use super::{hold::News, list::List};
+use crate::{
+    browser::channel::Link,
+    components::reactive::{flag, text},
+};
+
+#[component]
+pub(super) fn Heading(list: List) -> impl IntoView {
+    view! {
+        <div class="heading">
+            <h1>"Active Sessions"</h1>
+            <p class="link-state">{text(move || state(list.link.get()).to_owned())}</p>
+            <button
+                type="button"
+                class="pill"
+                hidden=flag(move || list.news.get() == News::default())
+                on:click=move |_| list.show_news()
+            >
+                {text(move || list.news.get().text())}
+                " · "
+                <b>"Show"</b>
+            </button>
+            <p class="banner" role="note" hidden=flag(move || trouble(list.link.get()).is_empty())>
+                {text(move || trouble(list.link.get()).to_owned())}
+            </p>
+        </div>
+    }
+}
+
+fn state(link: Link) -> &'static str {
+    match link {
+        Link::Connecting => "Connecting…",
+        Link::Live => "Live",
+        Link::Lost => "Reconnecting…",
+        Link::Polling => "Polling",
+    }
+}
+
+fn trouble(link: Link) -> &'static str {
+    match link {
+        Link::Connecting | Link::Live => "",
+        Link::Lost => "Connection lost. Reconnecting…",
+        Link::Polling => "No live connection. Asking every 5 seconds.",
+    }
+}

@@ -1,0 +1,185 @@
+//! The list of sessions as the page shows it: signals for the views, and what the user can do with it.
+
+mod deleting;
+mod filtering;
+mod following;
+mod laying_out;
+mod picking;
+
+use std::{sync::Arc, time::Duration};
+
+use leptos::{html, prelude::*, task::spawn_local};
+
+pub(super) use self::deleting::Asking;
+use super::{
+    follower::Follower,
+    hold::{News, Row},
+    picked::Picked,
+    slot::{Content, Slot},
+};
+use crate::{
+    browser::{self, channel::Link},
+    components::{clock::Clock, notice::failure},
+    error::AppError,
+    pages::{Confirm, SessionsData},
+    server_fns::set_columns,
+    session::{
+        SessionId,
+        column::{Column, Columns},
+        page::Counts,
+        query::SessionQuery,
+    },
+};
+
+/// See the module. A handle: copies are the same list.
+#[derive(Clone, Copy)]
+pub(super) struct List {
+    /// Who looks.
+    pub(super) viewer: StoredValue<Arc<str>>,
+    /// The filter and the order, as in the address of the page.
+    pub(super) query: RwSignal<SessionQuery>,
+    /// The tiles and the count of each type.
+    pub(super) counts: RwSignal<Counts>,
+    /// How many sessions match.
+    pub(super) total: RwSignal<u64>,
+    /// The places for rows.
+    pub(super) slots: RwSignal<Vec<Slot>>,
+    /// The number of the row in the first place.
+    pub(super) first: RwSignal<u64>,
+    /// The first row on the screen and the one after the last.
+    pub(super) visible: RwSignal<(u64, u64)>,
+    /// The shown columns.
+    pub(super) columns: RwSignal<Columns>,
+    /// The selection.
+    pub(super) picked: RwSignal<Picked>,
+    /// What waits to be shown.
+    pub(super) news: RwSignal<News>,
+    /// How the page gets its news.
+    pub(super) link: RwSignal<Link>,
+    /// The deletion that is to be confirmed.
+    pub(super) asking: RwSignal<Option<Asking>>,
+    /// Whether the confirmed deletion is under way.
+    pub(super) deleting: RwSignal<bool>,
+    /// Why the confirmed deletion did not succeed.
+    pub(super) problem: RwSignal<Option<String>>,
+    /// What the last action did.
+    pub(super) status: RwSignal<String>,
+    /// Whether the page has come alive.
+    pub(super) hydrated: RwSignal<bool>,
+    /// The clock of the instants in the rows.
+    pub(super) clock: Clock,
+    /// Elements that are measured, moved or focused.
+    pub(super) elements: Elements,
+    follower: StoredValue<Follower>,
+    /// What was checked before the page came alive: hydration unchecks it.
+    checked_beforehand: StoredValue<Vec<SessionId>>,
+    /// The session that was picked or dropped last: where a range begins.
+    picked_last: StoredValue<Option<SessionId>>,
+    keystrokes: StoredValue<u32>,
+}
+
+/// Elements that are measured, moved or focused.
+#[derive(Clone, Copy)]
+pub(super) struct Elements {
+    /// The filters and actions above the table.
+    pub(super) bar: NodeRef<html::Div>,
+    /// The search text.
+    pub(super) search: NodeRef<html::Input>,
+    /// The frame of the table.
+    pub(super) sheet: NodeRef<html::Div>,
+    /// The table's header.
+    pub(super) head: NodeRef<html::Thead>,
+    /// The empty height above the rows.
+    pub(super) before: NodeRef<html::Tr>,
+    /// The rows.
+    pub(super) rows: NodeRef<html::Tbody>,
+    /// The empty height below the rows.
+    pub(super) after: NodeRef<html::Tr>,
+}
+
+impl List {
+    /// The list as the server has read it.
+    pub(super) fn new(data: &SessionsData) -> Self {
+        let SessionsData { viewer, query, page, columns, now, confirm, notice, .. } = data;
+        let slots: Vec<_> = (0..)
+            .zip(&page.sessions)
+            .map(|(index, session)| Slot::new(index, Content::of(&Row::live(session), &viewer.username)))
+            .collect();
+        let visible = (query.first, query.first + slots.len() as u64);
+        let checked_beforehand = if is_browser() { browser::checked_beforehand() } else { Vec::new() };
+        Self {
+            viewer: StoredValue::new(viewer.username.clone()),
+            query: RwSignal::new(query.clone()),
+            counts: RwSignal::new(page.counts),
+            total: RwSignal::new(page.total),
+            slots: RwSignal::new(slots),
+            first: RwSignal::new(query.first),
+            visible: RwSignal::new(visible),
+            columns: RwSignal::new(*columns),
+            picked: RwSignal::new(Picked::default()),
+            news: RwSignal::new(News::default()),
+            link: RwSignal::new(Link::Connecting),
+            asking: RwSignal::new(confirm.as_ref().map(Asking::from)),
+            deleting: RwSignal::new(false),
+            problem: RwSignal::new(None),
+            status: RwSignal::new(notice.clone().unwrap_or_default()),
+            hydrated: RwSignal::new(false),
+            clock: Clock::new(*now),
+            elements: Elements::new(),
+            follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
+            checked_beforehand: StoredValue::new(checked_beforehand),
+            picked_last: StoredValue::new(None),
+            keystrokes: StoredValue::new(0),
+        }
+    }
+
+    /// Shows or hides a column, and remembers it.
+    pub(super) fn toggle(self, column: Column) {
+        let columns = self.columns.get_untracked().toggled(column);
+        self.columns.set(columns);
+        // Where rows are cards, their height has changed.
+        browser::after(Duration::ZERO, move || self.lay_out());
+        spawn_local(async move {
+            if let Err(error) = set_columns(columns).await {
+                self.failed(&error);
+            }
+        });
+    }
+
+    /// Says what an action did.
+    fn say(self, text: String) {
+        self.status.set(text.clone());
+        browser::after(Duration::from_secs(10), move || {
+            if self.status.with_untracked(|status| *status == text) {
+                self.status.set(String::new());
+            }
+        });
+    }
+
+    /// Says what went wrong.
+    fn failed(self, error: &AppError) {
+        if !browser::is_signed_out(error) {
+            self.say(failure(error));
+        }
+    }
+}
+
+impl Elements {
+    fn new() -> Self {
+        Self {
+            bar: NodeRef::new(),
+            search: NodeRef::new(),
+            sheet: NodeRef::new(),
+            head: NodeRef::new(),
+            before: NodeRef::new(),
+            rows: NodeRef::new(),
+            after: NodeRef::new(),
+        }
+    }
+}
+
+impl From<&Confirm> for Asking {
+    fn from(confirm: &Confirm) -> Self {
+        Self::new(crate::session::selection::Selection::Ids(confirm.ids.clone()), confirm.preview.clone())
+    }
+}

@@ -1,0 +1,112 @@
+//! Deleting sessions: asked first, then done, then told.
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::List;
+use crate::{
+    browser,
+    components::notice::failure,
+    pages::sessions::picked::Picked,
+    server_fns::{delete_sessions, preview_delete},
+    session::selection::{DeletePreview, Deleted, Selection, SkipReason, grouped},
+};
+
+/// A deletion that is to be confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::pages::sessions) struct Asking {
+    selection: Selection,
+    /// What it would do.
+    pub(in crate::pages::sessions) preview: DeletePreview,
+}
+
+impl Asking {
+    /// Asks about a selection whose preview is this.
+    pub(super) fn new(selection: Selection, preview: DeletePreview) -> Self {
+        Self { selection, preview }
+    }
+}
+
+impl List {
+    /// Asks whether to delete the selected sessions.
+    pub(in crate::pages::sessions) fn ask_selected(self) {
+        self.ask(self.picked.with_untracked(Picked::selection));
+    }
+
+    /// Asks whether to delete these sessions.
+    pub(in crate::pages::sessions) fn ask(self, selection: Selection) {
+        self.problem.set(None);
+        spawn_local(async move {
+            match preview_delete(selection.clone()).await {
+                Ok(preview) if preview.sessions == 0 => self.say("These sessions have ended already.".to_owned()),
+                Ok(preview) => self.asking.set(Some(Asking::new(selection, preview))),
+                Err(error) => self.failed(&error),
+            }
+        });
+    }
+
+    /// Deletes what was asked about. An error stays in the dialog.
+    pub(in crate::pages::sessions) fn delete(self) {
+        let Some(Asking { selection, .. }) = self.asking.get_untracked() else {
+            return;
+        };
+        self.problem.set(None);
+        self.deleting.set(true);
+        spawn_local(async move {
+            let outcome = delete_sessions(selection.clone()).await;
+            self.deleting.set(false);
+            match outcome {
+                Ok(deleted) => self.deleted(&selection, &deleted),
+                Err(error) if browser::is_signed_out(&error) => {}
+                Err(error) => self.problem.set(Some(failure(&error))),
+            }
+        });
+    }
+
+    fn deleted(self, selection: &Selection, deleted: &Deleted) {
+        self.asking.set(None);
+        let mut picked = self.picked.get_untracked();
+        match selection {
+            Selection::Ids(ids) => picked.forget(ids),
+            Selection::Matching { .. } => picked = Picked::default(),
+        }
+        self.pick(picked);
+        self.say(outcome(deleted));
+        self.show_news();
+        if let Some(sheet) = self.elements.sheet.get_untracked() {
+            browser::focus(&sheet);
+        }
+    }
+}
+
+/// `2 sessions deleted. 1 had ended already.`
+fn outcome(deleted: &Deleted) -> String {
+    let skipped = |reason: SkipReason| deleted.skipped.iter().filter(|skipped| skipped.reason == reason).count() as u64;
+    let plural = if deleted.deleted == 1 { "" } else { "s" };
+    let mut text = format!("{} session{plural} deleted.", grouped(deleted.deleted));
+    match skipped(SkipReason::AlreadyEnded) {
+        0 => {}
+        ended => text += &format!(" {} had ended already.", grouped(ended)),
+    }
+    if skipped(SkipReason::OwnUsername) != 0 {
+        text += " Your own were left: end them under My Sessions.";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{SessionId, selection::Skipped};
+
+    #[test]
+    fn the_outcome_tells_what_was_left_alone() {
+        let skip = |id, reason| Skipped { id: SessionId(id), reason };
+        let tell = |deleted, skipped| outcome(&Deleted { deleted, skipped });
+        assert_eq!(tell(2, vec![]), "2 sessions deleted.");
+        assert_eq!(tell(1, vec![skip(7, SkipReason::AlreadyEnded)]), "1 session deleted. 1 had ended already.");
+        assert_eq!(
+            tell(1_204, vec![skip(7, SkipReason::OwnUsername)]),
+            "1,204 sessions deleted. Your own were left: end them under My Sessions."
+        );
+    }
+}

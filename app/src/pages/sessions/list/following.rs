@@ -1,0 +1,143 @@
+//! From the live channel into the rows.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Event, KeyboardEvent};
+
+use super::List;
+use crate::{
+    browser::{
+        self,
+        channel::{self, Heard},
+    },
+    live::{ServerMessage, View},
+    pages::sessions::{
+        follower::Follower,
+        hold::Hands,
+        picked::Picked,
+        slot::{Content, put},
+    },
+    time::Timestamp,
+};
+
+impl List {
+    /// Comes alive. In the browser only, once.
+    pub(in crate::pages::sessions) fn start(self) {
+        self.clock.start();
+        self.hydrated.set(true);
+        self.scroll_to_first();
+        self.lay_out();
+        self.take_over_inputs();
+        if self.asking.with_untracked(Option::is_some) {
+            // Loading the page again is not to ask again.
+            browser::rename(&self.query.with_untracked(|query| query.href()));
+        }
+        browser::listen(&window(), "scroll", move |_| self.lay_out());
+        browser::listen(&window(), "resize", move |_| self.lay_out());
+        browser::listen(&document(), "keydown", move |event| self.key(event));
+        channel::open(move |heard| self.hear(heard));
+        channel::watch(self.follower.with_value(Follower::view));
+        self.pick(Picked::These(self.checked_beforehand.get_value()));
+    }
+
+    /// Shows what has happened while the order held.
+    pub(in crate::pages::sessions) fn show_news(self) {
+        self.watch(self.follower.try_update_value(Follower::read));
+        put(self.news, self.follower.with_value(Follower::news));
+    }
+
+    /// Notes what the user's hands do with the list.
+    pub(in crate::pages::sessions) fn hands(self, change: impl FnOnce(&mut Hands)) {
+        self.watch(self.follower.try_update_value(|follower| follower.hands(change)).flatten());
+        put(self.news, self.follower.with_value(Follower::news));
+    }
+
+    pub(super) fn watch(self, view: Option<View>) {
+        if let Some(view) = view {
+            channel::watch(view);
+        }
+    }
+
+    fn hear(self, heard: Heard) {
+        let step = match heard {
+            Heard::Link(link) => {
+                put(self.link, link);
+                None
+            }
+            Heard::Message(message) => {
+                self.clock.set(told_at(&message));
+                self.follower.try_update_value(|follower| follower.receive(message)).flatten()
+            }
+            Heard::Polled(query, page) => {
+                self.follower.try_update_value(|follower| follower.polled(&query, &page)).flatten()
+            }
+        };
+        if let Some(view) = step {
+            self.show();
+            self.watch(view);
+        }
+    }
+
+    fn show(self) {
+        let ended: Vec<_> = self.follower.with_value(|follower| {
+            put(self.counts, follower.state().counts);
+            put(self.total, follower.state().total);
+            put(self.news, follower.news());
+            follower.ended().collect()
+        });
+        let mut picked = self.picked.get_untracked();
+        picked.forget(&ended);
+        if picked != self.picked.get_untracked() {
+            self.pick(picked);
+        }
+        self.fill();
+        // Rows that were not there before can be measured only when they are.
+        browser::after(Duration::ZERO, move || self.lay_out());
+    }
+
+    /// Puts the rows that are known into their places.
+    pub(super) fn fill(self) {
+        let first = self.first.get_untracked();
+        let viewer = self.viewer.get_value();
+        self.follower.with_value(|follower| {
+            self.slots.with_untracked(|slots| {
+                for slot in slots {
+                    let number = first + slot.index as u64;
+                    slot.put(match follower.row(number) {
+                        Some(row) => Content::of(row, &viewer),
+                        None if number < follower.total() => Content::Awaited,
+                        None => Content::Beyond,
+                    });
+                }
+            });
+        });
+    }
+
+    fn key(self, event: Event) {
+        if browser::is_keyboard_taken(&event) {
+            return;
+        }
+        let Ok(event) = event.dyn_into::<KeyboardEvent>() else {
+            return;
+        };
+        let is_plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
+        match (event.key().as_str(), self.elements.search.get_untracked()) {
+            ("/", Some(search)) if is_plain => {
+                event.prevent_default();
+                _ = search.focus();
+            }
+            ("Escape", _) => self.pick(Picked::default()),
+            _ => {}
+        }
+    }
+}
+
+fn told_at(message: &ServerMessage) -> Timestamp {
+    match message {
+        ServerMessage::Snapshot(snapshot) => snapshot.now,
+        ServerMessage::Patch(patch) => patch.now,
+        ServerMessage::Tick(now) => *now,
+    }
+}

@@ -1,0 +1,152 @@
+//! The table: a header that stays in sight, and rows between two empty heights.
+
+use leptos::{prelude::*, tachys::html::InertElement};
+use web_sys::Node;
+
+use super::{list::List, picked::Header, row::table_row};
+use crate::{
+    components::{
+        icon::icon,
+        reactive::{flag, maybe, text},
+    },
+    session::{column::Column, query::SessionQuery},
+};
+
+#[component]
+pub(super) fn Table(list: List) -> impl IntoView {
+    let columns = move || list.columns.get().iter().map(Column::as_str).collect::<Vec<_>>().join(" ");
+    view! {
+        <div class="sheet" tabindex="-1" node_ref=list.elements.sheet>
+            <table
+                role="table"
+                class="session-table"
+                data-columns=text(columns)
+                aria-rowcount=text(move || (list.total.get() + 1).to_string())
+            >
+                <caption class="visually-hidden">"Active sessions"</caption>
+                <TableHead list/>
+                <tbody class="spacer" aria-hidden="true">
+                    <tr node_ref=list.elements.before>{empty_cell()}</tr>
+                </tbody>
+                <Rows list/>
+                <tbody class="spacer" aria-hidden="true">
+                    <tr node_ref=list.elements.after>{empty_cell()}</tr>
+                </tbody>
+            </table>
+            <Nothing list/>
+        </div>
+    }
+}
+
+#[component]
+fn TableHead(list: List) -> impl IntoView {
+    let headers = Column::ALL.into_iter().map(|column| view! { <ColumnHeader list column/> }).collect_view();
+    view! {
+        <thead role="rowgroup" node_ref=list.elements.head>
+            <tr role="row" aria-rowindex="1">
+                <th role="columnheader" scope="col" class="select">
+                    <input
+                        type="checkbox"
+                        aria-label="Select all"
+                        autocomplete="off"
+                        disabled=flag(move || !list.hydrated.get())
+                        prop:checked=flag(move || list.header_now() == Header::Full)
+                        prop:indeterminate=flag(move || list.header_now() == Header::Partial)
+                        on:change=move |_| list.pick_all()
+                    />
+                </th>
+                {headers}
+                <th role="columnheader" scope="col" class="actions">
+                    <span class="visually-hidden">"Actions"</span>
+                </th>
+            </tr>
+        </thead>
+    }
+}
+
+/// A header whose link sorts: alive or not, it leads to the address of that order.
+#[component]
+fn ColumnHeader(list: List, column: Column) -> impl IntoView {
+    let order = move || {
+        let sort = list.query.with(|query| query.sort);
+        let word = if sort.descending { "descending" } else { "ascending" };
+        (sort.column == column).then(|| word.to_owned())
+    };
+    let href = move || {
+        list.query.with(|query| {
+            let sort = query.sort.after_click(column);
+            SessionQuery { sort, first: 0, ..query.clone() }.href()
+        })
+    };
+    let click = move |event: leptos::ev::MouseEvent| {
+        if is_plain(&event) {
+            event.prevent_default();
+            list.sort(column);
+        }
+    };
+    view! {
+        <th role="columnheader" scope="col" class=column.as_str() aria-sort=maybe(order)>
+            <a href=text(href) on:click=click>{column.label()} {icon("arrow")}</a>
+        </th>
+    }
+}
+
+#[component]
+fn Rows(list: List) -> impl IntoView {
+    let rows = list.elements.rows;
+    let left = move |event: leptos::ev::FocusEvent| {
+        let to = event.related_target();
+        let to = to.as_ref().and_then(wasm_bindgen::JsCast::dyn_ref::<Node>);
+        let is_inside = to.is_some() && rows.get_untracked().is_some_and(|rows| rows.contains(to));
+        list.hands(|hands| hands.focused = is_inside);
+    };
+    view! {
+        <tbody
+            role="rowgroup"
+            class="rows"
+            node_ref=rows
+            on:pointerenter=move |_| list.hands(|hands| hands.pointed = true)
+            on:pointerleave=move |_| list.hands(|hands| hands.pointed = false)
+            on:focusin=move |_| list.hands(|hands| hands.focused = true)
+            on:focusout=left
+        >
+            <For each=move || list.slots.get() key=|slot| slot.index let:slot>
+                {table_row(list, slot)}
+            </For>
+        </tbody>
+    }
+}
+
+/// What is said instead of rows, or below the only ones.
+#[component]
+fn Nothing(list: List) -> impl IntoView {
+    let is_filtered = move || !list.query.with(|query| query.filter.is_empty());
+    let said = move || match (list.total.get(), is_filtered()) {
+        (0, true) => "No sessions match.",
+        (0, false) => "Nobody is signed in.",
+        (_, false) if list.is_all_own() => "Nobody else is signed in.",
+        _ => "",
+    };
+    let href = move || list.query.with(|query| SessionQuery { sort: query.sort, ..SessionQuery::default() }.href());
+    let click = move |event: leptos::ev::MouseEvent| {
+        if is_plain(&event) {
+            event.prevent_default();
+            list.clear_filter();
+        }
+    };
+    view! {
+        <div class="nothing" hidden=flag(move || said().is_empty())>
+            <p>{text(move || said().to_owned())}</p>
+            <a class="button" href=text(href) hidden=flag(move || !is_filtered()) on:click=click>"Clear filters"</a>
+        </div>
+    }
+}
+
+/// Whether a click is for this tab.
+fn is_plain(event: &leptos::ev::MouseEvent) -> bool {
+    !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key())
+}
+
+fn empty_cell() -> InertElement {
+    InertElement::new(r#"<td></td>"#)
+}

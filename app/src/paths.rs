@@ -1,0 +1,14 @@
+//! The addresses that both halves know. Every route of the server is in its `router.rs`.
+
+/// Active Sessions.
+pub const SESSIONS: &str = "/reports/sessions";
+/// My Sessions.
+pub const MY_SESSIONS: &str = "/account/sessions";
+/// The sign-in page.
+pub const SIGN_IN: &str = "/sign-in";
+/// Ends the asker's own session (POST).
+pub const SIGN_OUT: &str = "/sign-out";
+/// Remembers the shown columns (POST of the plain form).
+pub const COLUMNS: &str = "/account/columns";
+/// The live channel.
+pub const LIVE: &str = "/live";

@@ -1,0 +1,71 @@
+//! What the hydrated page asks of the server: two-line shells over [`Sessions`](crate::session::service::Sessions) and
+//! [`Authority`](crate::authority::Authority).
+//!
+//! All are POST with JSON bodies under `/rpc`, behind the same checks as REST.
+
+#![expect(missing_docs, reason = "the macro makes a struct of each function's parameters, without a place for docs")]
+
+#[cfg(feature = "ssr")]
+mod backend;
+
+use leptos::{prelude::*, server_fn::codec::Json};
+
+use crate::{
+    error::AppError,
+    session::{
+        SessionId,
+        column::Columns,
+        page::Page,
+        query::SessionQuery,
+        selection::{DeletePreview, Deleted, Selection},
+    },
+};
+
+/// Part of the session list: what the page polls while the live channel cannot be had. Not activity.
+#[server(prefix = "/rpc", endpoint = "list_sessions", input = Json, output = Json)]
+pub async fn list_sessions(query: SessionQuery) -> Result<Page, AppError> {
+    let (backend, asker) = backend::asked()?;
+    backend::answered(backend.sessions.list(&asker, &query))
+}
+
+/// What [`delete_sessions`] would do, for the confirmation.
+#[server(prefix = "/rpc", endpoint = "preview_delete", input = Json, output = Json)]
+pub async fn preview_delete(selection: Selection) -> Result<DeletePreview, AppError> {
+    let (backend, asker) = backend::asked()?;
+    backend::answered(backend.sessions.preview(&asker, &selection))
+}
+
+/// Ends sessions of other users for good.
+#[server(prefix = "/rpc", endpoint = "delete_sessions", input = Json, output = Json)]
+pub async fn delete_sessions(selection: Selection) -> Result<Deleted, AppError> {
+    let (backend, asker) = backend::asked()?;
+    backend::answered(backend.sessions.delete(&asker, selection).await)
+}
+
+/// Ends one of the asker's other sessions.
+#[server(prefix = "/rpc", endpoint = "end_own_session", input = Json, output = Json)]
+pub async fn end_own_session(id: SessionId) -> Result<(), AppError> {
+    let (backend, asker) = backend::asked()?;
+    backend::answered(backend.sessions.end_own(&asker, id).await)
+}
+
+/// Remembers the columns that the asker has chosen.
+#[server(prefix = "/rpc", endpoint = "set_columns", input = Json, output = Json)]
+pub async fn set_columns(columns: Columns) -> Result<(), AppError> {
+    let (backend, asker) = backend::asked()?;
+    backend::answered(backend.authority.set_columns(&asker, columns).await)
+}
+
+/// Signs in and sets the cookie; answers where to go.
+#[server(prefix = "/rpc", endpoint = "sign_in", input = Json, output = Json)]
+pub async fn sign_in(username: String, password: String, next: String) -> Result<String, AppError> {
+    let form = crate::authority::SignInForm { username, password, next, rd: String::new() };
+    backend::signed_in(form).await
+}
+
+/// Ends the asker's own session and takes the cookie away.
+#[server(prefix = "/rpc", endpoint = "sign_out", input = Json, output = Json)]
+pub async fn sign_out() -> Result<(), AppError> {
+    let (backend, asker) = backend::asked()?;
+    backend::signed_out(backend.sessions.sign_out(asker.session_id).await, &backend)
+}

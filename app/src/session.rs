@@ -1,0 +1,212 @@
+//! What a session is, and the rules about it. Nothing here knows of Leptos, HTTP or the store's medium.
+
+pub mod column;
+pub mod page;
+pub mod query;
+pub mod selection;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "ssr")]
+pub mod service;
+#[cfg(feature = "ssr")]
+pub mod store;
+
+use std::{fmt, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// The public number of a session: handed out in order from 1, never reused, grants nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(pub u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// The channel by which a session was established.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SessionType {
+    /// The Keepwatch user interface, or an integration that uses the REST API.
+    #[serde(rename = "rest")]
+    RestApi,
+    /// The plain sign-in page for applications behind a reverse proxy.
+    #[serde(rename = "browser")]
+    Browser,
+    /// An integration that does not use the REST API.
+    #[serde(rename = "other")]
+    Other,
+}
+
+impl SessionType {
+    /// Every type, in the order in which lists show them.
+    pub const ALL: [Self; 3] = [Self::RestApi, Self::Browser, Self::Other];
+
+    /// The word in URLs and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RestApi => "rest",
+            Self::Browser => "browser",
+            Self::Other => "other",
+        }
+    }
+
+    /// The words in the console.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::RestApi => "REST API",
+            Self::Browser => "Browser",
+            Self::Other => "Other",
+        }
+    }
+
+    /// Position in [`SessionType::ALL`].
+    pub const fn index(self) -> usize {
+        match self {
+            Self::RestApi => 0,
+            Self::Browser => 1,
+            Self::Other => 2,
+        }
+    }
+
+    /// The type that [`SessionType::as_str`] writes as `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|session_type| session_type.as_str() == text)
+    }
+}
+
+/// One connection of one user from one client.
+///
+/// Texts are shared: a million sessions have few distinct servers and user agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its public number.
+    pub id: SessionId,
+    /// The canonical name of the account it was established under.
+    pub username: Arc<str>,
+    /// The channel by which it was established.
+    pub session_type: SessionType,
+    /// The address of the device.
+    pub address: IpAddr,
+    /// The Keepwatch server the user signed in on.
+    pub server_name: Arc<str>,
+    /// The client's own words, at most [`USER_AGENT_BYTES`].
+    pub user_agent: Arc<str>,
+    /// Browser and system in words: `Chrome 156 on Linux`.
+    pub client: Arc<str>,
+    /// When the user signed in.
+    pub created_at: Timestamp,
+    /// When the last request of this session was accepted.
+    pub last_active_at: Timestamp,
+}
+
+/// How many bytes of a User-Agent are kept, cut at a character boundary.
+pub const USER_AGENT_BYTES: usize = 512;
+
+/// The SHA-256 of a session token: what a session is found by.
+///
+/// The token itself has 256 bits of entropy, so a plain hash suffices (ASVS 6.5.2) and nothing else is ever stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(..)")
+    }
+}
+
+/// Where a sign-in comes from.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The address of the device.
+    pub address: IpAddr,
+    /// The User-Agent header, already cut to [`USER_AGENT_BYTES`].
+    pub user_agent: String,
+}
+
+impl Client {
+    /// A client, its User-Agent cut to [`USER_AGENT_BYTES`] and its IPv4-mapped address written as IPv4.
+    pub fn new(address: IpAddr, user_agent: &str) -> Self {
+        let cut = (0..=USER_AGENT_BYTES.min(user_agent.len()))
+            .rev()
+            .find(|&end| user_agent.is_char_boundary(end))
+            .unwrap_or(0);
+        Self { address: address.to_canonical(), user_agent: user_agent[..cut].to_owned() }
+    }
+}
+
+/// The two deadlines of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// A session ends this long after it was last active.
+    pub idle_timeout: Duration,
+    /// A session ends this long after it was established, however active.
+    pub absolute_lifetime: Duration,
+}
+
+impl Lifetimes {
+    /// Whether a session has reached one of its deadlines at `now`.
+    pub fn reached(&self, created_at: Timestamp, last_active_at: Timestamp, now: Timestamp) -> bool {
+        now.since(last_active_at) >= self.idle_timeout || now.since(created_at) >= self.absolute_lifetime
+    }
+}
+
+impl Default for Lifetimes {
+    /// 30 minutes and 12 hours (NIST SP 800-63B-4 AAL3, ASVS 7.3.1 and 7.3.2).
+    fn default() -> Self {
+        Self { idle_timeout: Duration::from_secs(30 * 60), absolute_lifetime: Duration::from_secs(12 * 60 * 60) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    #[test]
+    fn a_huge_user_agent_is_cut_at_a_character_boundary() {
+        let client = Client::new(Ipv4Addr::LOCALHOST.into(), &"é".repeat(1_000));
+        assert_eq!(client.user_agent, "é".repeat(256));
+        let odd = Client::new(Ipv4Addr::LOCALHOST.into(), &format!("x{}", "é".repeat(1_000)));
+        assert_eq!(odd.user_agent.len(), 511);
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_clothes_is_the_ipv4_address() {
+        let mapped = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x0a14, 0x0104);
+        assert_eq!(Client::new(mapped.into(), "").address.to_string(), "10.20.1.4");
+    }
+
+    #[test]
+    fn a_session_ends_exactly_at_its_deadlines() {
+        let lifetimes = Lifetimes::default();
+        let at = |minutes: u64| Timestamp::from_millis(minutes * 60_000);
+        assert!(!lifetimes.reached(at(0), at(0), Timestamp::from_millis(30 * 60_000 - 1)));
+        assert!(lifetimes.reached(at(0), at(0), at(30)));
+        assert!(!lifetimes.reached(at(0), at(719), Timestamp::from_millis(720 * 60_000 - 1)));
+        assert!(lifetimes.reached(at(0), at(719), at(720)));
+    }
+
+    #[test]
+    fn types_are_read_as_they_are_written() {
+        for session_type in SessionType::ALL {
+            assert_eq!(SessionType::parse(session_type.as_str()), Some(session_type));
+            assert_eq!(SessionType::ALL[session_type.index()], session_type);
+        }
+        assert_eq!(SessionType::parse("REST"), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! What part of the session list is asked for: a value that round-trips through a URL query string.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{SessionType, column::Column};
+
+/// Rows of one page when nothing else is asked for.
+pub const DEFAULT_LIMIT: u32 = 50;
+/// The most rows that one page may have.
+pub const MAX_LIMIT: u32 = 1_000;
+/// The longest search text, in bytes.
+pub const MAX_SEARCH: usize = 256;
+
+/// Which sessions are meant, regardless of order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Filter {
+    /// Only sessions of this type.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub session_type: Option<SessionType>,
+    /// Words that must each occur, in any case, in the username, address, server name, user agent or session type.
+    #[serde(rename = "q", default, skip_serializing_if = "String::is_empty")]
+    pub search: String,
+}
+
+impl Filter {
+    /// Whether every session is meant.
+    pub fn is_empty(&self) -> bool {
+        self.session_type.is_none() && self.search.trim().is_empty()
+    }
+}
+
+/// The order of the list; ties are broken by session id in the same direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sort {
+    /// The column to compare.
+    pub column: Column,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+impl Default for Sort {
+    /// Last active, newest first.
+    fn default() -> Self {
+        Self { column: Column::LastActive, descending: true }
+    }
+}
+
+impl Sort {
+    /// The order after a click on the header of `column`: the other direction when it is sorted by already,
+    /// else newest first for instants and A to Z for texts.
+    #[must_use]
+    pub fn after_click(self, column: Column) -> Self {
+        let descending =
+            if self.column == column { !self.descending } else { matches!(column, Column::LastActive) };
+        Self { column, descending }
+    }
+}
+
+/// `username`, or `-username` for descending.
+impl std::fmt::Display for Sort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", if self.descending { "-" } else { "" }, self.column.as_str())
+    }
+}
+
+/// What part of the session list is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionQuery {
+    /// Which sessions.
+    #[serde(flatten)]
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// The first row, from 0.
+    pub first: u64,
+    /// How many rows, at most [`MAX_LIMIT`].
+    pub limit: u32,
+}
+
+impl Default for SessionQuery {
+    fn default() -> Self {
+        Self { filter: Filter::default(), sort: Sort::default(), first: 0, limit: DEFAULT_LIMIT }
+    }
+}
+
+/// A query parameter that cannot be used. The message names it and says what it takes.
+#[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QueryError {
+    /// No such parameter.
+    #[error("unknown parameter '{0}': use type, q, sort, first or limit")]
+    Unknown(String),
+    /// Not a session type.
+    #[error("type '{0}' is not a session type: use rest, browser or other")]
+    Type(String),
+    /// Not a column.
+    #[error("sort '{0}' is not a column: use username, session_type, address, last_active, server_name or user_agent, with '-' before it for descending")]
+    Sort(String),
+    /// Not a row number.
+    #[error("first '{0}' is not a row number: use a whole number from 0")]
+    First(String),
+    /// Not a page size.
+    #[error("limit '{0}' is not a page size: use a whole number from 1 to {MAX_LIMIT}")]
+    Limit(String),
+    /// Too long.
+    #[error("q is longer than {MAX_SEARCH} bytes: shorten the search")]
+    SearchTooLong,
+}
+
+impl QueryError {
+    /// The name of the parameter at fault.
+    pub fn parameter(&self) -> &str {
+        match self {
+            Self::Unknown(name) => name,
+            Self::Type(_) => "type",
+            Self::Sort(_) => "sort",
+            Self::First(_) => "first",
+            Self::Limit(_) => "limit",
+            Self::SearchTooLong => "q",
+        }
+    }
+}
+
+impl SessionQuery {
+    /// Reads a URL query string, strictly: for REST.
+    ///
+    /// # Errors
+    /// Names the first parameter that is unknown or cannot be used.
+    pub fn parse(query_string: &str) -> Result<Self, QueryError> {
+        let mut query = Self::default();
+        for (name, value) in form_urlencoded::parse(query_string.as_bytes()) {
+            query.set(&name, &value)?;
+        }
+        Ok(query)
+    }
+
+    /// Reads a URL query string, leniently: for pages. What cannot be used is left at its default and told;
+    /// parameters of others are passed over.
+    pub fn parse_lenient(query_string: &str) -> (Self, Vec<QueryError>) {
+        let mut query = Self::default();
+        let mut problems = Vec::new();
+        for (name, value) in form_urlencoded::parse(query_string.as_bytes()) {
+            match query.set(&name, &value) {
+                Ok(()) | Err(QueryError::Unknown(_)) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (query, problems)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+        let told = || value.chars().take(40).collect::<String>();
+        match name {
+            "type" if value.is_empty() || value == "all" => self.filter.session_type = None,
+            "type" => {
+                self.filter.session_type =
+                    Some(SessionType::parse(value).ok_or_else(|| QueryError::Type(told()))?);
+            }
+            "q" if value.len() > MAX_SEARCH => return Err(QueryError::SearchTooLong),
+            "q" => self.filter.search = value.to_owned(),
+            "sort" if value.is_empty() => self.sort = Sort::default(),
+            "sort" => {
+                let (descending, column) = match value.strip_prefix('-') {
+                    Some(column) => (true, column),
+                    None => (false, value),
+                };
+                let column = Column::parse(column).ok_or_else(|| QueryError::Sort(told()))?;
+                self.sort = Sort { column, descending };
+            }
+            "first" => self.first = value.parse().map_err(|_| QueryError::First(told()))?,
+            "limit" => {
+                self.limit = value
+                    .parse()
+                    .ok()
+                    .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+                    .ok_or_else(|| QueryError::Limit(told()))?;
+            }
+            _ => return Err(QueryError::Unknown(name.chars().take(40).collect())),
+        }
+        Ok(())
+    }
+
+    /// The query string that [`SessionQuery::parse`] reads back; defaults are left out.
+    pub fn to_query_string(&self) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        if let Some(session_type) = self.filter.session_type {
+            text.append_pair("type", session_type.as_str());
+        }
+        if !self.filter.search.is_empty() {
+            text.append_pair("q", &self.filter.search);
+        }
+        if self.sort != Sort::default() {
+            text.append_pair("sort", &self.sort.to_string());
+        }
+        if self.first != 0 {
+            text.append_pair("first", &self.first.to_string());
+        }
+        if self.limit != DEFAULT_LIMIT {
+            text.append_pair("limit", &self.limit.to_string());
+        }
+        text.finish()
+    }
+
+    /// The address of the page that shows this query: `/reports/sessions?type=rest`.
+    pub fn href(&self) -> String {
+        let query_string = self.to_query_string();
+        let separator = if query_string.is_empty() { "" } else { "?" };
+        format!("{}{separator}{query_string}", crate::paths::SESSIONS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn any_query()(
+            session_type in proptest::option::of(proptest::sample::select(SessionType::ALL.to_vec())),
+            search in ".{0,40}",
+            column in proptest::sample::select(Column::ALL.to_vec()),
+            descending in any::<bool>(),
+            first in any::<u64>(),
+            limit in 1..=MAX_LIMIT,
+        ) -> SessionQuery {
+            SessionQuery { filter: Filter { session_type, search }, sort: Sort { column, descending }, first, limit }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_query_round_trips_through_its_url(query in any_query()) {
+            prop_assert_eq!(SessionQuery::parse(&query.to_query_string()), Ok(query));
+        }
+    }
+
+    #[test]
+    fn the_default_query_is_the_bare_page() {
+        assert_eq!(SessionQuery::default().href(), "/reports/sessions");
+        assert_eq!(SessionQuery::parse(""), Ok(SessionQuery::default()));
+    }
+
+    #[test]
+    fn a_bad_parameter_is_named() {
+        for (text, parameter) in [
+            ("type=http", "type"),
+            ("sort=age", "sort"),
+            ("first=-1", "first"),
+            ("limit=0", "limit"),
+            ("limit=1001", "limit"),
+            ("colour=red", "colour"),
+        ] {
+            let problem = SessionQuery::parse(text).unwrap_err();
+            assert_eq!(problem.parameter(), parameter);
+            assert!(problem.to_string().contains(parameter), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_page_falls_back_and_tells() {
+        let (query, problems) = SessionQuery::parse_lenient("type=http&q=anna&utm=1");
+        assert_eq!(query.filter, Filter { session_type: None, search: "anna".into() });
+        assert_eq!(problems, [QueryError::Type("http".into())]);
+    }
+}

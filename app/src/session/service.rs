@@ -1,0 +1,197 @@
+//! The rules: who may see and end which sessions.
+
+use std::sync::Arc;
+
+use super::{
+    Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    page::Page,
+    query::SessionQuery,
+    selection::{DeletePreview, Deleted, Selection, SkipReason},
+    store::{Activity, Checked, EndReason, NewSession, SessionStore, StoreError},
+};
+use crate::{
+    error::AppError,
+    principal::{Principal, Role},
+    time::Timestamp,
+};
+
+/// The source of the current instant; a fixed one in tests.
+pub trait Clock: Send + Sync + 'static {
+    /// The current instant; never earlier than one returned before.
+    fn now(&self) -> Timestamp;
+}
+
+/// The session authority: the one way to sessions for pages, server functions, REST and forward-auth alike.
+pub struct Sessions {
+    store: Arc<dyn SessionStore>,
+    clock: Arc<dyn Clock>,
+    lifetimes: Lifetimes,
+    server_name: Arc<str>,
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OutcomeUnknown => Self::OutcomeUnknown,
+            StoreError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl Sessions {
+    /// An authority over `store` that signs users in on the server `server_name`.
+    pub fn new(
+        store: Arc<dyn SessionStore>,
+        clock: Arc<dyn Clock>,
+        lifetimes: Lifetimes,
+        server_name: impl Into<Arc<str>>,
+    ) -> Self {
+        Self { store, clock, lifetimes, server_name: server_name.into() }
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The name of this server.
+    pub fn server_name(&self) -> &Arc<str> {
+        &self.server_name
+    }
+
+    /// The deadlines in force.
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+
+    /// The store, for readers that follow its changes.
+    pub fn store(&self) -> &Arc<dyn SessionStore> {
+        &self.store
+    }
+
+    /// Establishes a session for a user whose identity has been proved.
+    ///
+    /// # Errors
+    /// [`AppError::OutcomeUnknown`] or [`AppError::Unavailable`]; the token is then worthless.
+    pub async fn establish(
+        &self,
+        username: Arc<str>,
+        session_type: SessionType,
+        client: Client,
+        token_hash: TokenHash,
+    ) -> Result<Session, AppError> {
+        let server_name = self.server_name.clone();
+        let created_at = self.now();
+        let session = NewSession { token_hash, username, session_type, client, server_name, created_at };
+        Ok(self.store.create(session).await?)
+    }
+
+    /// Decides whether a token is good, now.
+    pub fn check(&self, token: &TokenHash, activity: Activity) -> Option<Checked> {
+        self.store.check(token, &self.lifetimes, self.now(), activity)
+    }
+
+    /// Notes input by the user of a session.
+    pub fn touch(&self, id: SessionId) {
+        self.store.touch(id, self.now());
+    }
+
+    /// Part of the list of all sessions.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] unless an administrator asks.
+    pub fn list(&self, asker: &Principal, query: &SessionQuery) -> Result<Page, AppError> {
+        administrators_only(asker)?;
+        Ok(self.store.list(query))
+    }
+
+    /// One session: anyone's for an administrator, else one's own.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], also for a user who asks for a session of someone else.
+    pub fn get(&self, asker: &Principal, id: SessionId) -> Result<Session, AppError> {
+        self.store
+            .get(id)
+            .filter(|session| asker.role == Role::Administrator || session.username == asker.username)
+            .ok_or_else(|| AppError::NotFound(format!("session {id}")))
+    }
+
+    /// What [`Sessions::delete`] would do.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] unless an administrator asks.
+    pub fn preview(&self, asker: &Principal, selection: &Selection) -> Result<DeletePreview, AppError> {
+        administrators_only(asker)?;
+        Ok(self.store.preview(selection, Some(&asker.username), self.now()))
+    }
+
+    /// Ends sessions of other users for good. The asker's own are skipped and reported.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] unless an administrator asks; [`AppError::OutcomeUnknown`] and
+    /// [`AppError::Unavailable`] as the store says.
+    pub async fn delete(&self, asker: &Principal, selection: Selection) -> Result<Deleted, AppError> {
+        administrators_only(asker)?;
+        Ok(self.store.delete(selection, Some(asker.username.clone()), EndReason::Deleted).await?)
+    }
+
+    /// Ends one session of another user for good; one that has ended already is no error.
+    ///
+    /// # Errors
+    /// [`AppError::OwnSession`] for a session under the asker's username, else as [`Sessions::delete`].
+    pub async fn delete_one(&self, asker: &Principal, id: SessionId) -> Result<(), AppError> {
+        let outcome = self.delete(asker, Selection::Ids(vec![id])).await?;
+        match outcome.skipped.first().map(|skipped| skipped.reason) {
+            Some(SkipReason::OwnUsername) => Err(AppError::OwnSession(id.0)),
+            Some(SkipReason::AlreadyEnded) | None => Ok(()),
+        }
+    }
+
+    /// The asker's own sessions, newest activity first.
+    pub fn own(&self, asker: &Principal) -> Vec<Session> {
+        self.store.of_user(&asker.username)
+    }
+
+    /// Ends one of the asker's other sessions; one that has ended already is no error.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for a session of someone else, [`AppError::Invalid`] for the session that asks: that
+    /// one signs out.
+    pub async fn end_own(&self, asker: &Principal, id: SessionId) -> Result<(), AppError> {
+        if id == asker.session_id {
+            return Err(AppError::Invalid(format!("session {id} is the one you are using: sign out instead")));
+        }
+        match self.store.get(id) {
+            None => Ok(()),
+            Some(session) if session.username == asker.username => {
+                self.store.delete(Selection::Ids(vec![id]), None, EndReason::EndedByUser).await?;
+                Ok(())
+            }
+            Some(_) => Err(AppError::NotFound(format!("session {id}"))),
+        }
+    }
+
+    /// Ends the session that asks.
+    ///
+    /// # Errors
+    /// As the store says; the session is denied all the same.
+    pub async fn sign_out(&self, session_id: SessionId) -> Result<(), AppError> {
+        self.store.delete(Selection::Ids(vec![session_id]), None, EndReason::SignedOut).await?;
+        Ok(())
+    }
+
+    /// Ends what has reached a deadline; returns how many.
+    ///
+    /// # Errors
+    /// As the store says; checks refuse expired sessions all the same.
+    pub async fn sweep(&self) -> Result<u64, AppError> {
+        Ok(self.store.sweep(self.lifetimes, self.now()).await?)
+    }
+}
+
+fn administrators_only(asker: &Principal) -> Result<(), AppError> {
+    match asker.role {
+        Role::Administrator => Ok(()),
+        Role::User => Err(AppError::Forbidden),
+    }
+}

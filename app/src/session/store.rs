@@ -1,0 +1,155 @@
+//! The port to wherever sessions live.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use thiserror::Error;
+
+use super::{
+    Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    page::{Page, Revision},
+    query::{Filter, SessionQuery},
+    selection::{DeletePreview, Deleted, Selection},
+};
+use crate::time::Timestamp;
+
+/// A session about to be established.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// What it will be found by.
+    pub token_hash: TokenHash,
+    /// Canonical name of the account.
+    pub username: Arc<str>,
+    /// The channel.
+    pub session_type: SessionType,
+    /// Where it comes from.
+    pub client: Client,
+    /// The server that establishes it.
+    pub server_name: Arc<str>,
+    /// When; also its first last-active instant.
+    pub created_at: Timestamp,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The session that the token belongs to.
+    pub id: SessionId,
+    /// The account it was established under.
+    pub username: Arc<str>,
+}
+
+/// Whether a check counts as use of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// A request or input by the user: moves the last-active instant.
+    User,
+    /// Streaming or polling: does not.
+    Background,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// An administrator deleted it.
+    Deleted,
+    /// Its user ended it from another session, under My Sessions.
+    EndedByUser,
+    /// Its user signed out.
+    SignedOut,
+    /// It reached its idle timeout or absolute lifetime.
+    Expired,
+}
+
+impl EndReason {
+    /// The word in URLs and close frames.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::EndedByUser => "ended_by_user",
+            Self::SignedOut => "signed_out",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Why the store could not do what it was asked.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum StoreError {
+    /// The commit failed: it may or may not be durable. Whatever was to end stays denied.
+    #[error("the commit failed, its outcome is unknown")]
+    OutcomeUnknown,
+    /// Nothing was attempted: the store is full, failed or closing.
+    #[error("the store takes no changes now")]
+    Unavailable,
+}
+
+/// Where sessions live. Reads are answered from memory and never wait for the disk; a change is acknowledged when it is
+/// durable. Every implementation passes [`conformance`](super::conformance).
+///
+/// No upsert exists: whatever changes a session changes it only if it is still there, so that no request in flight can
+/// bring a deleted one back.
+#[async_trait]
+pub trait SessionStore: Send + Sync + 'static {
+    /// Finds the session of a token, if it is live at `now`. Constant cost; past a deadline the answer is `None`
+    /// whether or not [`SessionStore::sweep`] has run.
+    fn check(&self, token: &TokenHash, lifetimes: &Lifetimes, now: Timestamp, activity: Activity) -> Option<Checked>;
+
+    /// Moves the last-active instant of a session to `now`, if the session is there and `now` is later. Durable
+    /// within seconds.
+    fn touch(&self, id: SessionId, now: Timestamp);
+
+    /// One session. Constant cost.
+    fn get(&self, id: SessionId) -> Option<Session>;
+
+    /// Part of the list. At most one pass over all sessions.
+    fn list(&self, query: &SessionQuery) -> Page;
+
+    /// All sessions of one user, newest activity first. One pass over all sessions.
+    fn of_user(&self, username: &str) -> Vec<Session>;
+
+    /// The sessions among `ids` that are there, in the order of `ids`.
+    fn get_many(&self, ids: &[SessionId]) -> Vec<Session>;
+
+    /// How many sessions newer than `as_of` match. Cost: the number of newer sessions.
+    fn count_newer(&self, filter: &Filter, as_of: SessionId) -> u64;
+
+    /// What [`SessionStore::delete`] of the same arguments would do now.
+    fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview;
+
+    /// Establishes a session. It is found by its token from the acknowledgement on, not before.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the session is then not found by its token.
+    async fn create(&self, session: NewSession) -> Result<Session, StoreError>;
+
+    /// Ends sessions for good, those of the user `spare` left out. From the acknowledgement on no check succeeds, also
+    /// after a crash. Idempotent.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`]: the sessions are denied, but may come back if the process dies before it is
+    /// tried again. [`StoreError::Unavailable`]: nothing has happened.
+    async fn delete(
+        &self,
+        selection: Selection,
+        spare: Option<Arc<str>>,
+        reason: EndReason,
+    ) -> Result<Deleted, StoreError>;
+
+    /// Ends what has reached a deadline at `now`; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`]; expired sessions are refused by checks all the same.
+    async fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Makes all touches so far durable.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn flush(&self) -> Result<(), StoreError>;
+
+    /// Yields the revision after changes, newest only: a slow reader skips, it never sees a hole it cannot notice.
+    fn revisions(&self) -> BoxStream<'static, Revision>;
+}

@@ -1,0 +1,79 @@
+//! The document around a page.
+
+use leptos::{nonce::use_nonce, prelude::*};
+
+use crate::{
+    app::{App, is_scripted},
+    pages::PageData,
+};
+
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
+    fill='none' stroke='%231a9a92' stroke-width='2' stroke-linejoin='round'%3E%3Cpath d='M4 9V4h4v3h3V4h2v3h3V4h4v5l-2 2v9H6v-9z'/%3E\
+    %3Ccircle cx='12' cy='14' r='2.4'/%3E%3C/svg%3E";
+
+/// The addresses of what a document loads.
+#[derive(Clone, Debug, Default)]
+pub struct Assets {
+    /// The style sheet.
+    pub css: String,
+    /// The module that loads the WebAssembly. Empty when there is none: pages then work without scripts.
+    pub js: String,
+    /// The WebAssembly.
+    pub wasm: String,
+}
+
+/// A document that shows the [`PageData`] and loads the [`Assets`] in context, its scripts marked with the nonce there.
+pub fn shell() -> impl IntoView {
+    let assets = use_context::<Assets>().unwrap_or_default();
+    let page = use_context::<PageData>();
+    let scripted = page.as_ref().is_some_and(is_scripted) && !assets.js.is_empty();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <title>{title(page.as_ref())}</title>
+                <link rel="icon" type="image/svg+xml" href=ICON/>
+                <link rel="stylesheet" href=assets.css.clone()/>
+                {scripted.then(|| view! { <Scripts assets/> })}
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+#[component]
+fn Scripts(assets: Assets) -> impl IntoView {
+    let Assets { js, wasm, .. } = assets;
+    let nonce = use_nonce();
+    let start = format!(
+        "import({js:?}).then(module => module.default({{ module_or_path: {wasm:?} }}).then(() => module.hydrate()))"
+    );
+    view! {
+        <link rel="modulepreload" href=js nonce=nonce.clone()/>
+        <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous"/>
+        <script type="module" nonce=nonce>
+            {start}
+        </script>
+    }
+}
+
+/// `Active Sessions - Keepwatch · Demo`.
+fn title(page: Option<&PageData>) -> String {
+    let name = page.map_or("Not found", PageData::title);
+    let demo = page.is_some_and(is_demo);
+    format!("{name} - Keepwatch{}", if demo { " · Demo" } else { "" })
+}
+
+fn is_demo(page: &PageData) -> bool {
+    match page {
+        PageData::SignIn(data) => data.demo,
+        PageData::Sessions(data) => data.viewer.demo,
+        PageData::MySessions(data) => data.viewer.demo,
+        PageData::Message(data) => data.viewer.as_ref().is_some_and(|viewer| viewer.demo),
+    }
+}

@@ -1,0 +1,113 @@
+//! Instants: milliseconds since 1970-01-01T00:00:00Z, and how they are written.
+//!
+//! Formatting is ours because the browser half must stay small: a date library costs more bytes of WebAssembly than
+//! the table. The tests hold it against `jiff`.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// An instant in UTC, in whole milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The instant this many milliseconds after the epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds after the epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Time since `earlier`, zero when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant `by` later, at most the last representable one.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// `2026-11-23 23:04:05 UTC`, for people.
+    pub fn in_words(self) -> String {
+        let (date, clock) = self.date_and_clock();
+        format!("{date} {clock} UTC")
+    }
+
+    /// How long before `now` this was: `now`, `12 s ago`, `3 min ago`, `5 h ago`, `2 days ago`.
+    pub fn ago(self, now: Self) -> String {
+        let seconds = now.since(self).as_secs();
+        match seconds {
+            0..=1 => "now".to_owned(),
+            2..=59 => format!("{seconds} s ago"),
+            60..=3_599 => format!("{} min ago", seconds / 60),
+            3_600..=86_399 => format!("{} h ago", seconds / 3_600),
+            86_400..=172_799 => "1 day ago".to_owned(),
+            _ => format!("{} days ago", seconds / 86_400),
+        }
+    }
+
+    /// `2026-11-23` and `23:04:05`.
+    ///
+    /// Days to civil date by Howard Hinnant's `civil_from_days`, restricted to the years after 1970.
+    fn date_and_clock(self) -> (String, String) {
+        let seconds = self.0 / 1_000;
+        let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
+        let shifted = days + 719_468;
+        let era = shifted / 146_097;
+        let day_of_era = shifted % 146_097;
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        (
+            format!("{year:04}-{month:02}-{day:02}"),
+            format!("{:02}:{:02}:{:02}", second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60),
+        )
+    }
+}
+
+/// RFC 3339 with milliseconds and `Z`: `2026-11-23T23:04:05.120Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (date, clock) = self.date_and_clock();
+        write!(f, "{date}T{clock}.{:03}Z", self.0 % 1_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_instant_is_written_as_jiff_writes_it(millis in 0_u64..253_402_300_799_999) {
+            let theirs = jiff::Timestamp::from_millisecond(i64::try_from(millis).unwrap()).unwrap();
+            prop_assert_eq!(Timestamp(millis).to_string(), format!("{theirs:.3}"));
+        }
+    }
+
+    #[test]
+    fn ages_are_told_in_the_largest_whole_unit() {
+        let age = |seconds: u64| Timestamp(0).ago(Timestamp(seconds * 1_000));
+        assert_eq!(
+            [0, 1, 2, 59, 60, 3_599, 3_600, 86_399, 86_400, 172_800].map(age),
+            ["now", "now", "2 s ago", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "23 h ago", "1 day ago", "2 days ago"]
+        );
+    }
+
+    #[test]
+    fn an_instant_of_the_future_is_now() {
+        assert_eq!(Timestamp(10_000).ago(Timestamp(0)), "now");
+    }
+}

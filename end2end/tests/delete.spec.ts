@@ -1,0 +1,113 @@
+import { Api } from "../support/api.ts";
+import { expect, isSignIn, signIn, test } from "../support/test.ts";
+
+test.use({ given: { users: ["anna", "bert", "many-a", "many-b", "many-c", "all-a", "all-b"] } });
+
+test.describe("deleting", { tag: "@basic" }, () => {
+  test("one session signs its user out", async ({ admin, anotherBrowser, server }) => {
+    const anna = await anotherBrowser();
+    await signIn(anna, "anna");
+    // Away from Keepwatch: an open tab of ours would go to the sign-in page by itself.
+    await anna.goto("about:blank");
+    await admin.open("q=anna");
+
+    await admin.askToDelete("anna");
+    await expect(admin.dialog).toContainText("Delete 1 session of 1 user?");
+    await admin.confirm();
+    await expect(admin.page.getByText("1 session deleted.")).toBeVisible();
+    await expect(admin.row("anna")).toHaveCount(0);
+
+    await anna.goto(`${server.url}/account/sessions`);
+    await expect(anna).toHaveURL(isSignIn("/account/sessions"));
+    await expect(anna.getByLabel("Password", { exact: true })).toBeVisible();
+  });
+
+  test("does nothing when it is cancelled", async ({ admin, server }) => {
+    const bert = await Api.signIn(server, "bert");
+    await admin.open("q=bert");
+    await admin.askToDelete("bert");
+    await admin.cancel();
+    await expect(admin.row("bert")).toHaveCount(1);
+    expect(await bert.isSignedIn()).toBe(true);
+  });
+
+  test("several sessions is one action", async ({ admin, server }) => {
+    const [a, b, c] = await Promise.all(["many-a", "many-b", "many-c"].map((name) => Api.signIn(server, name)));
+    await admin.open("q=many-&sort=username");
+    await admin.checkbox("many-a").check();
+    await admin.checkbox("many-c").check();
+    await admin.deleteSelected.click();
+    await expect(admin.dialog).toContainText("Delete 2 sessions of 2 users?");
+    await admin.confirm();
+
+    await expect(admin.page.getByText("2 sessions deleted.")).toBeVisible();
+    await expect.poll(() => admin.usernames()).toEqual(["many-b"]);
+    expect(await Promise.all([a!, b!, c!].map((api) => api.isSignedIn()))).toEqual([false, true, false]);
+  });
+
+  test("is not offered for one's own sessions", async ({ admin, adminApi }) => {
+    await admin.open(`q=${adminApi.session.user_agent}`);
+    const own = admin.row("Admin");
+    await expect(own).toHaveCount(1);
+    await expect(own.getByText("You", { exact: true })).toBeVisible();
+    await expect(own.getByRole("checkbox")).toBeDisabled();
+    await expect(own.getByRole("button", { name: /^Delete/ })).toHaveCount(0);
+  });
+});
+
+test("all selectable rows leaves out one's own", async ({ admin, server }) => {
+  const userAgent = "select-all/1";
+  const clients = await Promise.all(["all-a", "all-b"].map((name) => Api.signIn(server, name, undefined, userAgent)));
+  const own = await Api.signIn(server, "Admin", undefined, userAgent);
+  await admin.open(`q=${userAgent}`);
+
+  await admin.selectAll.check();
+  await expect(admin.checkbox("all-a")).toBeChecked();
+  await expect(admin.checkbox("all-b")).toBeChecked();
+  await expect(admin.checkbox("Admin")).not.toBeChecked();
+  await admin.deleteSelected.click();
+  await expect(admin.dialog).toContainText("Delete 2 sessions of 2 users?");
+  await admin.confirm();
+
+  await expect.poll(() => admin.usernames()).toEqual(["Admin"]);
+  expect(await own.isSignedIn()).toBe(true);
+  expect(await Promise.all(clients.map((client) => client.isSignedIn()))).toEqual([false, false]);
+});
+
+test("the header checkbox tells none, some and all", async ({ admin, adminApi }) => {
+  await adminApi.register({ username: "cleo", address: "10.20.5.1" });
+  await adminApi.register({ username: "cleo", address: "10.20.5.2" });
+  await admin.open("q=cleo");
+
+  await admin.checkbox("cleo").first().check();
+  await expect(admin.selectAll).toBeChecked({ indeterminate: true });
+  await admin.checkbox("cleo").last().check();
+  await expect(admin.selectAll).toBeChecked();
+  await admin.selectAll.uncheck();
+  await expect(admin.checkbox("cleo").first()).not.toBeChecked();
+  await expect(admin.checkbox("cleo").last()).not.toBeChecked();
+});
+
+test("the server too refuses to delete one's own session", async ({ admin, adminApi, server }) => {
+  const own = await Api.signIn(server, "Admin");
+  expect(await adminApi.delete(own.session.id)).toBe(409);
+  await adminApi.deleteMany([own.session.id]);
+
+  // What the console itself calls, with the console's cookie.
+  const answer = await admin.page.evaluate(async (id) => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ selection: { ids: [id] } });
+    return (await fetch("/rpc/delete_sessions", { method: "POST", headers, body })).json();
+  }, own.session.id);
+  expect(answer).toEqual({ deleted: 0, skipped: [{ id: own.session.id, reason: "own_username" }] });
+  expect(await own.isSignedIn()).toBe(true);
+});
+
+test("Escape closes the question and deletes nothing", async ({ admin, adminApi }) => {
+  await adminApi.register({ username: "cleo", address: "10.20.5.3" });
+  await admin.open("q=10.20.5.3");
+  await admin.askToDelete("cleo");
+  await admin.page.keyboard.press("Escape");
+  await expect(admin.dialog).toBeHidden();
+  await expect(admin.row("cleo")).toHaveCount(1);
+});

@@ -1,0 +1,30 @@
+import { Api } from "../support/api.ts";
+import { expect, signIn, test } from "../support/test.ts";
+
+test.use({ given: { users: ["anna", "bert", "cleo"] } });
+
+test.describe("My Sessions", { tag: "@basic" }, () => {
+  test("lists one's own sessions and marks the current one", async ({ page, open, server }) => {
+    await Api.signIn(server, "anna");
+    await Api.signIn(server, "bert");
+    await signIn(page, "anna");
+    await open(page, "/account/sessions");
+
+    await expect(page.getByText("This session")).toHaveCount(1);
+    await expect(page.getByRole("button", { name: "End session from 127.0.0.1" })).toHaveCount(1);
+    await expect(page.getByRole("main")).not.toContainText("bert");
+  });
+
+  test("ends another session of one's own", async ({ page, open, server }) => {
+    const phone = await Api.signIn(server, "cleo");
+    await signIn(page, "cleo");
+    await open(page, "/account/sessions");
+
+    const end = page.getByRole("button", { name: "End session from 127.0.0.1" });
+    await end.click();
+    await expect(end).toHaveCount(0);
+    expect(await phone.isSignedIn()).toBe(false);
+    await page.reload();
+    await expect(page.getByText("This session")).toHaveCount(1);
+  });
+});

@@ -1,0 +1,168 @@
+import { devices } from "@playwright/test";
+
+import { Api, signInOnPlainPage } from "../support/api.ts";
+import { type Column, COLUMNS } from "../support/sessions_page.ts";
+import { expect, signIn, test } from "../support/test.ts";
+
+const HOSTILE_NAME = "<b>eve</b>";
+const HOSTILE_AGENTS = ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>"];
+
+test.use({ given: { users: ["anna", "type-anna", "sort-c"], administrators: ["carol", "dora", "hana"] } });
+
+test.describe("the tiles", { tag: "@basic" }, () => {
+  test("count a user on two devices as one user and two sessions", async ({ admin, anotherBrowser }) => {
+    const before = await admin.tiles();
+    await signIn(await anotherBrowser(), "anna");
+    const { userAgent, viewport } = devices["iPhone 15"];
+    await signIn(await anotherBrowser({ userAgent, viewport }), "anna");
+
+    await admin.open();
+    expect(await admin.tiles()).toEqual({ users: before.users + 1, sessions: before.sessions + 2 });
+    await expect(admin.row("anna")).toHaveCount(2);
+  });
+});
+
+test.describe("the columns", { tag: "@basic" }, () => {
+  test("are Username, Session Type, Address and Last Active by default", async ({ admin, adminApi }) => {
+    await adminApi.register({ username: "bert", address: "10.20.4.17" });
+    await admin.open("q=bert");
+    expect(await admin.columns()).toEqual(["Username", "Session Type", "Address", "Last Active"]);
+    for (const text of ["bert", "Other", "10.20.4.17"]) {
+      await expect(admin.row("bert").getByText(text, { exact: true })).toBeVisible();
+    }
+    await expect(admin.row("bert").locator("time")).toHaveAttribute("datetime", /^\d{4}-\d\d-\d\dT.*Z$/);
+  });
+
+  test("are shown and hidden, and stay so in the next browser", async ({ consoleOf }) => {
+    const chosen: Column[] = ["Username", "Last Active", "Server Name", "User Agent"];
+    const carol = await consoleOf("carol");
+    await carol.chooseColumns(chosen);
+    await expect(carol.row("carol").first()).toContainText("keep-01");
+
+    await carol.open();
+    expect(await carol.columns()).toEqual(chosen);
+    expect(await (await consoleOf("carol")).columns()).toEqual(chosen);
+    await carol.chooseColumns(["Username", "Session Type", "Address", "Last Active"]);
+  });
+
+  test("sort the list both ways", async ({ consoleOf, adminApi, server }) => {
+    await adminApi.register({ username: "sort-b", address: "10.9.0.10", user_agent: "zeta/1" });
+    await adminApi.register({ username: "sort-a", address: "10.10.0.9", user_agent: "beta/1" });
+    await Api.signIn(server, "sort-c", undefined, "alpha/1");
+    const dora = await consoleOf("dora");
+    await dora.chooseColumns(COLUMNS);
+    await dora.open("q=sort-");
+
+    const upwards: Record<Exclude<Column, "Session Type">, string[]> = {
+      Username: ["sort-a", "sort-b", "sort-c"],
+      Address: ["sort-b", "sort-a", "sort-c"],
+      "Server Name": ["sort-b", "sort-a", "sort-c"],
+      "User Agent": ["sort-c", "sort-a", "sort-b"],
+      "Last Active": ["sort-b", "sort-a", "sort-c"],
+    };
+    for (const [column, expected] of Object.entries(upwards) as [Column, string[]][]) {
+      const directions = { ascending: expected, descending: expected.toReversed() };
+      const first = column === "Last Active" ? "descending" : "ascending";
+      for (const direction of [first, first === "ascending" ? "descending" : "ascending"] as const) {
+        await dora.sortBy(column);
+        await expect(dora.header(column)).toHaveAttribute("aria-sort", direction);
+        await expect.poll(() => dora.usernames(), `${column} ${direction}`).toEqual(directions[direction]);
+      }
+    }
+
+    await dora.sortBy("Session Type");
+    await expect(dora.page).toHaveURL(/[?&]sort=session_type/);
+    await expect.poll(async () => (await dora.usernames()).indexOf("sort-c")).not.toBe(1);
+  });
+});
+
+test.describe("the filter", { tag: "@basic" }, () => {
+  test("shows the sessions of one type", async ({ admin, adminApi, server }) => {
+    await Api.signIn(server, "type-anna");
+    await signInOnPlainPage(server, "type-anna");
+    await adminApi.register({ username: "type-anna", address: "10.20.4.18" });
+    await admin.open("q=type-anna");
+    await expect(admin.row("type-anna")).toHaveCount(3);
+
+    for (const [name, type, words] of [
+      ["REST API only", "rest", "REST API"],
+      ["Browser only", "browser", "Browser"],
+      ["Other only", "other", "Other"],
+    ] as const) {
+      await admin.chooseType(name);
+      await expect(admin.page).toHaveURL(new RegExp(`[?&]type=${type}`));
+      await expect(admin.row("type-anna")).toHaveCount(1);
+      await expect(admin.row("type-anna").getByText(words, { exact: true })).toBeVisible();
+    }
+    await admin.chooseType("All");
+    await expect(admin.row("type-anna")).toHaveCount(3);
+  });
+
+  test("finds every word in any column and any case", async ({ admin, adminApi }) => {
+    await adminApi.register({ username: "find-anna", address: "10.20.4.19" });
+    await adminApi.register({ username: "find-bert", address: "10.20.4.20" });
+    await admin.open();
+
+    await admin.search("FIND- 4.20");
+    await expect.poll(() => admin.usernames()).toEqual(["find-bert"]);
+    await expect(admin.page).toHaveURL((url) => url.searchParams.get("q") === "FIND- 4.20");
+    await admin.search("find-");
+    await expect.poll(() => admin.usernames()).toEqual(["find-bert", "find-anna"]);
+    await admin.search("find-nobody");
+    await expect.poll(() => admin.usernames()).toEqual([]);
+  });
+
+  test("is read from the address", async ({ admin }) => {
+    await admin.open("type=other&q=find-&sort=-username");
+    await expect(admin.radio("Other only")).toBeChecked();
+    await expect(admin.searchBox).toHaveValue("find-");
+    await expect(admin.header("Username")).toHaveAttribute("aria-sort", "descending");
+  });
+
+  test("falls back and says so when the address makes no sense", async ({ admin }) => {
+    await admin.open("type=<i>http</i>&sort=age");
+    await expect(admin.page.getByText("type '<i>http</i>' is not a session type")).toBeVisible();
+    await expect(admin.page.getByText("sort 'age' is not a column")).toBeVisible();
+    await expect(admin.radio("All")).toBeChecked();
+    await expect(admin.header("Last Active")).toHaveAttribute("aria-sort", "descending");
+    await expect(admin.row("Admin").first()).toBeVisible();
+  });
+});
+
+test("hostile names and clients are shown as text", { tag: "@basic" }, async ({ consoleOf, adminApi }) => {
+  const hana = await consoleOf("hana");
+  for (const user_agent of HOSTILE_AGENTS) {
+    const { id } = await adminApi.register({ username: HOSTILE_NAME, address: "10.20.4.21", user_agent });
+    await hana.open();
+    await hana.chooseColumns(COLUMNS);
+    const row = hana.row(HOSTILE_NAME);
+    await expect(row.getByText(HOSTILE_NAME, { exact: true })).toBeVisible();
+    await expect(row.getByText(user_agent).or(row.getByTitle(user_agent)).first()).toBeVisible();
+
+    await hana.askToDelete(HOSTILE_NAME);
+    await expect(hana.dialog).toContainText(HOSTILE_NAME);
+    await hana.cancel();
+    expect(await adminApi.delete(id)).toBeLessThan(300);
+  }
+});
+
+test("the end of a long list can be reached", async ({ admin, adminApi }) => {
+  test.setTimeout(120_000);
+  const address = (index: number) => `10.1.${index >> 8}.${index & 255}`;
+  for (let first = 0; first < 3_000; first += 50) {
+    const register = (_: unknown, index: number) =>
+      adminApi.register({ username: "crowd", address: address(first + index) });
+    await Promise.all(Array.from({ length: 50 }, register));
+  }
+  await admin.open("q=crowd&sort=address");
+  const checkbox = (index: number) =>
+    admin.page.getByRole("checkbox", { name: `Select session of crowd from ${address(index)}`, exact: true });
+  await checkbox(0).hover();
+
+  await expect(async () => {
+    await admin.page.mouse.wheel(0, 1_000_000);
+    await expect(checkbox(2_999)).toBeInViewport({ timeout: 1_000 });
+  }).toPass({ timeout: 15_000 });
+  await checkbox(2_999).check();
+  await expect(admin.deleteSelected).toContainText("1");
+});

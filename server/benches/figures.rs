@@ -1,0 +1,138 @@
+//! The figures of `docs/benchmarks.md`, measured and printed by `cargo xtask bench`.
+//!
+//! A figure stands beside its floor where it has one: the least that the same work costs on this machine. Both are taken
+//! in the same round, one after the other, and the ratio is taken within the round: it tells more than the figure, which
+//! is only as good as the machine is idle. Nothing is asserted about time. Answers are: a check that is refused, a page
+//! that is short, a session that comes back end the run.
+//!
+//! What the lines mean, in the order in which they are printed:
+//!
+//! * **bytes**: what a browser loads, compressed with brotli, from `target/site`.
+//! * **create**, **delete**: from the call to the durable acknowledgement, one caller; and the acknowledgements of 64
+//!   callers. Floor: the same number of 256-byte records appended to a file, with one fdatasync for each (64 callers: for
+//!   each 64).
+//! * **fill**: acknowledged creates of 1,000 callers, until the large store is full.
+//! * **file**: the size of its directory after closing, by session. Floor: the fields of a session as they are.
+//! * **memory**: what a process grows by when it opens that store, by session.
+//! * **start**: from opening the store to the first right answer; in a process of its own, the file in the page cache.
+//!   Floor: the file read from start to end.
+//! * **list page**: one answer to a query, in the store's process. Floor: the greatest of as many numbers.
+//! * **check in memory**: the look-up of one of all tokens, chosen at random. Floor: the same in a hash table of tokens.
+//! * **check over HTTP**: `GET /forward-auth` through the whole router, as a reverse proxy asks, always with the same
+//!   token: answers a second, and CPU time of the server for one answer. Floor: a handler in the same process that says
+//!   200 to everybody.
+//! * **start after kill -9**: as above, the process before was killed while it created sessions. No acknowledged session
+//!   may be missing.
+//! * **delete many**: from the call to the durable acknowledgement, by ids spread over the whole table. No check of any of
+//!   them may succeed afterwards. Floor: eight bytes for each id appended to a file, one fdatasync, and as many removals
+//!   from a hash table of all tokens.
+//!
+//! The program starts itself as a child: as the client of the checks, and to open or to be killed with a store.
+
+#[path = "figures/acks.rs"]
+mod acks;
+#[path = "figures/bulk_delete.rs"]
+mod bulk_delete;
+#[path = "figures/bytes.rs"]
+mod bytes;
+#[path = "figures/check.rs"]
+mod check;
+#[path = "figures/client.rs"]
+mod client;
+#[path = "figures/conditions.rs"]
+mod conditions;
+#[path = "figures/floor.rs"]
+mod floor;
+#[path = "figures/full_store.rs"]
+mod full_store;
+#[path = "figures/list.rs"]
+mod list;
+#[path = "figures/population.rs"]
+mod population;
+#[path = "figures/process.rs"]
+mod process;
+#[path = "figures/report.rs"]
+mod report;
+#[path = "figures/start.rs"]
+mod start;
+#[path = "figures/statistics.rs"]
+mod statistics;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{client::ClientArgs, conditions::Conditions, full_store::FullStore, report::Report};
+
+/// Measures what docs/benchmarks.md reports
+#[derive(Debug, Parser)]
+#[command(name = "figures")]
+struct Cli {
+    /// How many sessions the large store holds
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=20_000_000))]
+    sessions: u64,
+    /// How often each figure is taken, in turn with its floor
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    rounds: u32,
+    /// Said by cargo
+    #[arg(long = "bench", hide = true)]
+    _bench: bool,
+    #[command(subcommand)]
+    child: Option<ChildTask>,
+}
+
+/// What this program does as a child of itself.
+#[derive(Debug, Subcommand)]
+enum ChildTask {
+    #[command(hide = true)]
+    Client(ClientArgs),
+    #[command(hide = true)]
+    Open { data_dir: PathBuf },
+    #[command(hide = true)]
+    Crash { data_dir: PathBuf, first: u64 },
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.child {
+        None => measure(&Conditions::new(cli.sessions, cli.rounds)?),
+        Some(ChildTask::Client(arguments)) => client::run(&arguments),
+        Some(ChildTask::Open { data_dir }) => start::open(&data_dir),
+        Some(ChildTask::Crash { data_dir, first }) => start::create_until_killed(&data_dir, first),
+    }
+}
+
+fn measure(conditions: &Conditions) -> anyhow::Result<()> {
+    let load_before = process::load_average()?;
+    let mut report = Report::default();
+
+    say("bytes of the console");
+    bytes::measure(&mut report)?;
+    say("acknowledgements");
+    acks::measure(conditions, &mut report)?;
+    say("filling the large store");
+    let full = FullStore::fill(conditions, &mut report)?;
+    say("starts");
+    start::after_closing(conditions, &full, &mut report)?;
+    say("list pages");
+    list::measure_small(conditions, &mut report)?;
+    full.with(|store| {
+        list::measure(conditions, store, conditions.sessions, &mut report)?;
+        say("checks");
+        check::in_memory(conditions, store, &mut report)?;
+        check::over_http(conditions, store, &mut report)
+    })?;
+    say("starts after kill -9");
+    start::after_kill(conditions, &full, &mut report)?;
+    say("deleting many");
+    full.with(|store| bulk_delete::measure(conditions, &full, store, &mut report))?;
+
+    println!("{conditions}, load average {load_before} before and {} after\n", process::load_average()?);
+    println!("{report}");
+    Ok(())
+}
+
+/// The report comes at the end, minutes later: until then, what goes on.
+fn say(what: &str) {
+    eprintln!("figures: {what}");
+}

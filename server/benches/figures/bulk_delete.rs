@@ -1,0 +1,83 @@
+//! How long it takes to delete many sessions at once.
+
+use std::{fs::File, time::Instant};
+
+use anyhow::ensure;
+use app::session::{
+    SessionId,
+    selection::{Selection, grouped},
+    store::{Activity, EndReason, SessionStore},
+};
+use server::store::RedbStore;
+
+use crate::{
+    conditions::Conditions,
+    floor::{self, Index},
+    full_store::FullStore,
+    population::{self, LIFETIMES},
+    process,
+    report::{Report, Unit},
+    statistics::Pair,
+};
+
+/// How many are deleted at most, and which part of all sessions at most.
+const AT_MOST: u64 = 100_000;
+const PART: u64 = 10;
+
+/// Reports a delete of many sessions by their ids. Every round deletes others, and begins when the rows of the round before
+/// have been purged from the disk.
+pub(crate) fn measure(
+    conditions: &Conditions,
+    full: &FullStore,
+    store: &RedbStore,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let count = AT_MOST.min(conditions.sessions / PART);
+    let stride = conditions.sessions / count;
+    let mut floor = Floor { index: floor::index(conditions.sessions), file: conditions.file("delete.floor")? };
+    let mut rounds = Vec::new();
+    for round in 0..stride.min(u64::from(conditions.rounds)) {
+        let chosen: Vec<u64> = (round..conditions.sessions).step_by(stride as usize).take(count as usize).collect();
+        process::settle()?;
+        let value = delete(conditions, full, store, &chosen)?;
+        process::settle()?;
+        rounds.push(Pair { value, floor: floor.delete(&chosen)? });
+    }
+    report.compare(format!("delete {} at once", grouped(count)), Unit::Seconds, &rounds);
+    Ok(())
+}
+
+/// Deletes the sessions of these numbers. None of their tokens may be good from the acknowledgement on.
+fn delete(conditions: &Conditions, full: &FullStore, store: &RedbStore, chosen: &[u64]) -> anyhow::Result<f64> {
+    let ids: Vec<SessionId> = chosen.iter().map(|index| full.ids[*index as usize]).collect();
+    let start = Instant::now();
+    let outcome = conditions.runtime.block_on(store.delete(Selection::Ids(ids), None, EndReason::Deleted))?;
+    let seconds = start.elapsed().as_secs_f64();
+
+    ensure!(outcome.deleted == chosen.len() as u64, "{} of {} sessions deleted", outcome.deleted, chosen.len());
+    let is_good = |index: &&u64| {
+        store.check(&population::token(**index), &LIFETIMES, conditions.now, Activity::Background).is_some()
+    };
+    let still_good = chosen.iter().filter(is_good).count();
+    ensure!(still_good == 0, "{still_good} deleted sessions pass a check");
+    Ok(seconds)
+}
+
+/// One record on the disk, and nothing but a hash table in memory.
+struct Floor {
+    index: Index,
+    file: File,
+}
+
+impl Floor {
+    fn delete(&mut self, chosen: &[u64]) -> anyhow::Result<f64> {
+        let record: Vec<u8> = chosen.iter().flat_map(|index| index.to_le_bytes()).collect();
+        let tokens: Vec<_> = chosen.iter().map(|index| population::token(*index).0).collect();
+        let appended = floor::append_durably(&mut self.file, &record)?;
+        let start = Instant::now();
+        let removed = tokens.iter().filter(|token| self.index.remove(*token).is_some()).count();
+        let seconds = start.elapsed().as_secs_f64();
+        ensure!(removed == chosen.len(), "{removed} of {} tokens were there", chosen.len());
+        Ok(appended + seconds)
+    }
+}

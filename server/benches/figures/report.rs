@@ -1,0 +1,103 @@
+//! The table that is printed at the end.
+
+use std::fmt;
+
+use crate::statistics::{Pair, median};
+
+const TITLES: [&str; 4] = ["figure", "value", "floor", "ratio (least..most)"];
+
+/// What a figure counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unit {
+    Seconds,
+    PerSecond,
+    Bytes,
+}
+
+impl Unit {
+    /// With three digits or more that count: `12.4 µs`, `38,100/s`, `148 B`.
+    fn write(self, value: f64) -> String {
+        match self {
+            Self::Seconds if value < 1e-6 => format!("{} ns", three_digits(value * 1e9)),
+            Self::Seconds if value < 1e-3 => format!("{} µs", three_digits(value * 1e6)),
+            Self::Seconds if value < 1.0 => format!("{} ms", three_digits(value * 1e3)),
+            Self::Seconds => format!("{} s", three_digits(value)),
+            Self::PerSecond => format!("{}/s", app::session::selection::grouped(value as u64)),
+            Self::Bytes if value < 1e4 => format!("{value:.0} B"),
+            Self::Bytes => format!("{} kB", three_digits(value / 1e3)),
+        }
+    }
+}
+
+/// The lines so far: name, value, floor, ratio.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    lines: Vec<[String; 4]>,
+}
+
+impl Report {
+    /// A figure that has a floor: medians, and the median of the ratios of each round with the least and the most.
+    pub(crate) fn compare(&mut self, name: impl Into<String>, unit: Unit, rounds: &[Pair]) {
+        let values: Vec<_> = rounds.iter().map(|pair| pair.value).collect();
+        let floors: Vec<_> = rounds.iter().map(|pair| pair.floor).collect();
+        let ratios: Vec<_> = rounds.iter().map(|pair| pair.value / pair.floor).collect();
+        self.lines.push([
+            name.into(),
+            unit.write(median(&values)),
+            unit.write(median(&floors)),
+            format!("{}{}", three_digits(median(&ratios)), spread(&ratios)),
+        ]);
+    }
+
+    /// A figure that has no floor: its median.
+    pub(crate) fn state(&mut self, name: impl Into<String>, unit: Unit, rounds: &[f64]) {
+        self.remark(name, unit.write(median(rounds)));
+    }
+
+    /// Words in the place of a figure.
+    pub(crate) fn remark(&mut self, name: impl Into<String>, words: impl Into<String>) {
+        self.lines.push([name.into(), words.into(), String::new(), String::new()]);
+    }
+}
+
+/// `0.97`, `12.4`, `165`.
+fn three_digits(number: f64) -> String {
+    let decimals = if number < 9.995 {
+        2
+    } else if number < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{number:.decimals$}")
+}
+
+fn spread(ratios: &[f64]) -> String {
+    if ratios.len() < 2 {
+        return String::new();
+    }
+    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!(" ({}..{})", three_digits(least), three_digits(most))
+}
+
+/// Markdown, its columns aligned.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let titles = TITLES.map(str::to_owned);
+        let widths: [usize; 4] = std::array::from_fn(|column| {
+            let cells = self.lines.iter().chain([&titles]).map(|line| line[column].chars().count());
+            cells.max().unwrap_or(0)
+        });
+        write_line(f, &titles, widths)?;
+        let [name, value, floor, ratio] = widths.map(|width| "-".repeat(width + 1));
+        writeln!(f, "|{name}-|{value}:|{floor}:|{ratio}:|")?;
+        self.lines.iter().try_for_each(|line| write_line(f, line, widths))
+    }
+}
+
+fn write_line(f: &mut fmt::Formatter<'_>, cells: &[String; 4], widths: [usize; 4]) -> fmt::Result {
+    let [name, value, floor, ratio] = cells;
+    let [w0, w1, w2, w3] = widths;
+    writeln!(f, "| {name:<w0$} | {value:>w1$} | {floor:>w2$} | {ratio:>w3$} |")
+}

@@ -1,0 +1,8 @@
+//! REST: `/api/v1`.
+
+pub mod json;
+pub mod openapi;
+pub mod problem;
+pub mod session;
+pub mod sessions;
+pub mod wire;

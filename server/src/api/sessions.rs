@@ -1,0 +1,186 @@
+//! `/api/v1/sessions`: sign in, list, show, delete.
+
+use std::{net::IpAddr, sync::Arc};
+
+use app::{
+    error::AppError,
+    principal::{Principal, Role},
+    session::{Client, SessionId, SessionType, query::SessionQuery},
+};
+use axum::{
+    Extension, Json as JsonBody,
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+
+use super::{
+    json::Json,
+    problem::Problem,
+    wire::{self, CreateSession, CreatedSession, DeleteSessions, DeletedBody, SessionBody, SessionListBody},
+};
+use crate::{auth::username::Username, state::AppState};
+
+/// Signs in, or registers a session on behalf of a user of a non-REST integration.
+#[utoipa::path(
+    post, path = "/api/v1/sessions", tag = "sessions", request_body = CreateSession,
+    responses(
+        (status = 201, body = CreatedSession, description = "The token is shown this once"),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 429, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(
+    State(state): State<AppState>,
+    asker: Option<Extension<Principal>>,
+    Extension(client): Extension<Client>,
+    Json(body): Json<CreateSession>,
+) -> Result<Response, Problem> {
+    let session_type = body.session_type.as_deref().map(wire::session_type).transpose()?;
+    let (token, session) = match (session_type, &body.password) {
+        (None | Some(SessionType::RestApi), Some(password)) => {
+            if body.address.is_some() || body.user_agent.is_some() {
+                return Err(Problem::new(400, "'address' and 'user_agent' are only for session_type other"));
+            }
+            state.sign_in.with_password(&body.username, password, SessionType::RestApi, client).await?
+        }
+        (Some(SessionType::Other), None) => {
+            let Extension(asker) = asker.ok_or(AppError::Unauthorized)?;
+            register_other(&state, &asker, body).await?
+        }
+        (Some(SessionType::Other), Some(_)) => {
+            return Err(Problem::new(400, "leave 'password' out: a session of type other is registered, not signed in"));
+        }
+        (Some(SessionType::Browser), _) => {
+            return Err(Problem::new(400, "a session of type browser is established on the sign-in page only"));
+        }
+        (None | Some(SessionType::RestApi), None) => {
+            return Err(Problem::new(400, "'password' is missing"));
+        }
+    };
+    let body = CreatedSession { token: token.expose().to_owned(), session: SessionBody::from(&session) };
+    Ok((StatusCode::CREATED, JsonBody(body)).into_response())
+}
+
+async fn register_other(
+    state: &AppState,
+    asker: &Principal,
+    body: CreateSession,
+) -> Result<(crate::auth::token::SessionToken, app::session::Session), AppError> {
+    if asker.role != Role::Administrator {
+        return Err(AppError::Forbidden);
+    }
+    let address: IpAddr = body
+        .address
+        .ok_or_else(|| AppError::Invalid("'address' is missing: the device's IP address".to_owned()))?
+        .parse()
+        .map_err(|_| AppError::Invalid("'address' is not an IP address".to_owned()))?;
+    let username = Username::parse(&body.username)?;
+    let account = state.accounts.find(&body.username);
+    if account.as_ref().is_some_and(|account| account.disabled) {
+        return Err(AppError::Invalid(format!("the account of '{}' is disabled", username.shown)));
+    }
+    // Users of an integration need no account of ours; one who has an account goes by its name.
+    let name = account.map_or_else(|| Arc::from(username.shown), |account| account.name);
+    let client = Client::new(address, body.user_agent.as_deref().unwrap_or_default());
+    state.sign_in.establish(name, SessionType::Other, client).await
+}
+
+/// Part of the list of all sessions.
+#[utoipa::path(
+    get, path = "/api/v1/sessions", tag = "sessions",
+    params(
+        ("type" = Option<String>, Query, description = "rest, browser or other"),
+        ("q" = Option<String>, Query, description = "words that must each occur in a column"),
+        ("sort" = Option<String>, Query, description = "a column, with '-' before it for descending; default -last_active"),
+        ("first" = Option<u64>, Query, description = "the first row, from 0"),
+        ("limit" = Option<u32>, Query, description = "how many rows, 1 to 1000; default 50"),
+    ),
+    responses(
+        (status = 200, body = SessionListBody),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    RawQuery(query): RawQuery,
+) -> Result<JsonBody<SessionListBody>, Problem> {
+    let query = SessionQuery::parse(&query.unwrap_or_default()).map_err(AppError::from)?;
+    Ok(JsonBody(state.sessions.list(&asker, &query)?.into()))
+}
+
+/// One session.
+#[utoipa::path(
+    get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = u64, Path)),
+    responses(
+        (status = 200, body = SessionBody),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<JsonBody<SessionBody>, Problem> {
+    let session = state.sessions.get(&asker, session_id(&id)?)?;
+    Ok(JsonBody(SessionBody::from(&session)))
+}
+
+/// Ends one session for good. Idempotent: 204 also when it has ended already.
+#[utoipa::path(
+    delete, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = u64, Path)),
+    responses(
+        (status = 204, description = "It is out, at once, for good"),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Your own: end it under My Sessions"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "Outcome unknown: denied, try again"),
+    ),
+    security(("token" = []))
+)]
+pub async fn delete(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = session_id(&id)?;
+    state.sessions.delete_one(&asker, id).await?;
+    tracing::info!(session.id = id.0, principal.name = %asker.username, "session {id} deleted by {}", asker.username);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends many sessions for good, in one action.
+#[utoipa::path(
+    post, path = "/api/v1/sessions/delete", tag = "sessions", request_body = DeleteSessions,
+    responses(
+        (status = 200, body = DeletedBody),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "Outcome unknown: denied, try again"),
+    ),
+    security(("token" = []))
+)]
+pub async fn delete_many(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    Json(body): Json<DeleteSessions>,
+) -> Result<JsonBody<DeletedBody>, Problem> {
+    let outcome = state.sessions.delete(&asker, body.selection()?).await?;
+    tracing::info!(principal.name = %asker.username, "{} sessions deleted by {}", outcome.deleted, asker.username);
+    Ok(JsonBody(outcome.into()))
+}
+
+fn session_id(text: &str) -> Result<SessionId, Problem> {
+    text.parse().map_err(|_| Problem::new(400, format!("'{}' is not a session id: use a whole number", text.escape_debug())))
+}

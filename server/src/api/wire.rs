@@ -1,0 +1,218 @@
+//! The JSON shapes of REST.
+
+use app::session::{
+    Session, SessionId, SessionType,
+    page::Page,
+    query::Filter,
+    selection::{Deleted, Selection, SkipReason},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+
+/// One session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionBody {
+    /// Its public number: handed out in order, never reused.
+    pub id: u64,
+    /// The account it was established under.
+    pub username: String,
+    /// `rest`, `browser` or `other`.
+    #[schema(example = "rest")]
+    pub session_type: &'static str,
+    /// The address of the device.
+    #[schema(example = "10.20.1.4")]
+    pub address: String,
+    /// The server the user signed in on.
+    pub server_name: String,
+    /// The client's own words.
+    pub user_agent: String,
+    /// Browser and system in words.
+    #[schema(example = "Chrome 156 on Linux")]
+    pub client: String,
+    /// When the user signed in (RFC 3339, UTC).
+    #[schema(example = "2026-11-23T23:04:05.120Z")]
+    pub created_at: String,
+    /// When the last request was accepted (RFC 3339, UTC).
+    #[schema(example = "2026-11-23T23:04:05.120Z")]
+    pub last_active_at: String,
+}
+
+impl From<&Session> for SessionBody {
+    fn from(session: &Session) -> Self {
+        Self {
+            id: session.id.0,
+            username: session.username.to_string(),
+            session_type: session.session_type.as_str(),
+            address: session.address.to_string(),
+            server_name: session.server_name.to_string(),
+            user_agent: session.user_agent.to_string(),
+            client: session.client.to_string(),
+            created_at: session.created_at.to_string(),
+            last_active_at: session.last_active_at.to_string(),
+        }
+    }
+}
+
+/// Part of the session list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionListBody {
+    /// Distinct users who are signed in.
+    pub active_users: u64,
+    /// Open sessions in all.
+    pub active_sessions: u64,
+    /// Sessions that match the filter, exactly.
+    pub total: u64,
+    /// The newest session id handed out when the list was read: send it as `as_of` to delete no newer ones.
+    pub as_of: u64,
+    /// The number of changes made when the list was read.
+    pub revision: u64,
+    /// The rows asked for, in order.
+    pub sessions: Vec<SessionBody>,
+}
+
+impl From<Page> for SessionListBody {
+    fn from(page: Page) -> Self {
+        Self {
+            active_users: page.counts.active_users,
+            active_sessions: page.counts.active_sessions(),
+            total: page.total,
+            as_of: page.as_of.0,
+            revision: page.revision.0,
+            sessions: page.sessions.iter().map(SessionBody::from).collect(),
+        }
+    }
+}
+
+/// A new session: with `password` for yourself, or with `session_type` `other` on behalf of a user (administrators).
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSession {
+    /// Who signs in.
+    pub username: String,
+    /// Their password; not for `other`.
+    pub password: Option<String>,
+    /// `rest` (the default) or `other`.
+    pub session_type: Option<String>,
+    /// The address of the device; only for `other`.
+    pub address: Option<String>,
+    /// The device's own words; only for `other`. More than 512 bytes are cut.
+    pub user_agent: Option<String>,
+}
+
+/// A new session and its token.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedSession {
+    /// The secret to send as `Authorization: Bearer`. Shown this once.
+    pub token: String,
+    /// The session.
+    pub session: SessionBody,
+}
+
+/// My own session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OwnSessionBody {
+    /// `administrator` or `user`.
+    pub role: &'static str,
+    /// The session that asks.
+    pub session: SessionBody,
+}
+
+/// Which sessions to delete: either `ids`, or `query` with `as_of`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteSessions {
+    /// Exactly these.
+    pub ids: Option<Vec<u64>>,
+    /// All that match; with `as_of`.
+    pub query: Option<FilterBody>,
+    /// Only sessions up to this id, as the list told it.
+    pub as_of: Option<u64>,
+    /// With `query`: these stay.
+    #[serde(default)]
+    pub except: Vec<u64>,
+    /// Must be true for an empty query, which means every session of every other user.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// Which sessions are meant.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilterBody {
+    /// `rest`, `browser` or `other`.
+    #[serde(rename = "type")]
+    pub session_type: Option<String>,
+    /// Words that must each occur in a column.
+    #[serde(default)]
+    pub q: String,
+}
+
+impl DeleteSessions {
+    /// The selection that is meant.
+    ///
+    /// # Errors
+    /// Says which fields to change.
+    pub fn selection(self) -> Result<Selection, Problem> {
+        let invalid = |detail: &str| Err(Problem::new(400, detail));
+        match (self.ids, self.query, self.as_of) {
+            (Some(_), _, _) if !self.except.is_empty() || self.all => {
+                invalid("'except' and 'all' go with 'query', not with 'ids'")
+            }
+            (Some(ids), None, None) => Ok(Selection::Ids(ids.into_iter().map(SessionId).collect())),
+            (None, Some(query), Some(as_of)) => {
+                let session_type = query.session_type.as_deref().map(session_type).transpose()?;
+                let filter = Filter { session_type, search: query.q };
+                if filter.is_empty() && !self.all {
+                    return invalid("an empty query means every session: add \"all\": true if you mean it");
+                }
+                let except = self.except.into_iter().map(SessionId).collect();
+                Ok(Selection::Matching { filter, as_of: SessionId(as_of), except })
+            }
+            (None, Some(_), None) => invalid("'query' needs 'as_of': the as_of of the list you saw"),
+            _ => invalid("send either 'ids', or 'query' with 'as_of'"),
+        }
+    }
+}
+
+/// Reads a session type.
+///
+/// # Errors
+/// Says which words there are.
+pub fn session_type(text: &str) -> Result<SessionType, Problem> {
+    SessionType::parse(text).ok_or_else(|| {
+        Problem::new(400, format!("'{}' is not a session type: use rest, browser or other", text.escape_debug()))
+    })
+}
+
+/// What became of a delete.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletedBody {
+    /// How many sessions ended.
+    pub deleted: u64,
+    /// Those that were left alone, and why.
+    pub skipped: Vec<SkippedBody>,
+}
+
+/// A session that was left alone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SkippedBody {
+    /// Which.
+    pub id: u64,
+    /// `own_username` (end it under My Sessions) or `already_ended`.
+    pub reason: &'static str,
+}
+
+impl From<Deleted> for DeletedBody {
+    fn from(outcome: Deleted) -> Self {
+        let skipped = outcome.skipped.into_iter().map(|skipped| SkippedBody {
+            id: skipped.id.0,
+            reason: match skipped.reason {
+                SkipReason::OwnUsername => "own_username",
+                SkipReason::AlreadyEnded => "already_ended",
+            },
+        });
+        Self { deleted: outcome.deleted, skipped: skipped.collect() }
+    }
+}

@@ -1,0 +1,12 @@
+//! Who is asking: accounts, passwords, tokens, cookies, and the layers that decide who gets in.
+
+pub mod accounts;
+pub mod authenticate;
+pub mod cookie;
+pub mod csrf;
+pub mod password;
+pub mod redirect;
+pub mod sign_in;
+pub mod throttle;
+pub mod token;
+pub mod username;

@@ -1,0 +1,256 @@
+//! Accounts: who may sign in, as what, and what they have chosen. Read from memory, written through the store.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use anyhow::{Context, bail};
+use app::{
+    error::AppError,
+    principal::Role,
+    session::{column::Columns, selection::Selection, service::Sessions, store::EndReason},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    password,
+    token::SessionToken,
+    username::{self, Username},
+};
+use crate::store::RedbStore;
+
+/// The name of the first administrator.
+pub const FIRST_ADMINISTRATOR: &str = "Admin";
+
+/// One account as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Its canonical name, as shown.
+    pub name: Arc<str>,
+    /// What it may do.
+    pub role: Role,
+    /// PHC string.
+    pub password_hash: Arc<str>,
+    /// Whether sign-in is refused.
+    pub disabled: bool,
+    /// The columns its owner has chosen in Active Sessions.
+    #[serde(default)]
+    pub columns: Columns,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// All accounts, by the key of their name.
+pub struct Accounts {
+    store: RedbStore,
+    by_key: RwLock<HashMap<String, Account>>,
+}
+
+impl Accounts {
+    /// Reads the accounts of a store.
+    ///
+    /// # Errors
+    /// When an account cannot be read; the message names it.
+    pub fn open(store: RedbStore) -> anyhow::Result<Self> {
+        let mut by_key = HashMap::new();
+        for (key, stored) in store.accounts().context("reading the accounts")? {
+            let account = serde_json::from_slice(&stored)
+                .with_context(|| format!("account '{key}' is damaged or from a newer keepwatch"))?;
+            by_key.insert(key, account);
+        }
+        Ok(Self { store, by_key: RwLock::new(by_key) })
+    }
+
+    /// The account that a name as typed means. Constant cost.
+    pub fn find(&self, name: &str) -> Option<Account> {
+        let username = Username::parse(name).ok()?;
+        self.read().get(&username.key).cloned()
+    }
+
+    /// What the account of a canonical name may do now; a disabled or unknown one may nothing but use its sessions.
+    pub fn role_of(&self, canonical: &str) -> Role {
+        self.find(canonical).filter(|account| !account.disabled).map_or(Role::User, |account| account.role)
+    }
+
+    /// All accounts by name.
+    pub fn list(&self) -> Vec<Account> {
+        let mut accounts: Vec<_> = self.read().values().cloned().collect();
+        accounts.sort_by(|one, other| one.name.cmp(&other.name));
+        accounts
+    }
+
+    /// Adds an account.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] when the name or password cannot be used or the name is taken.
+    pub async fn add(&self, name: &str, role: Role, password: &str, now: Timestamp) -> Result<Account, AppError> {
+        let username = Username::parse(name)?;
+        if self.read().contains_key(&username.key) {
+            return Err(AppError::Invalid(format!("there is a user '{}' already", username.shown)));
+        }
+        let password_hash = hashed(password)?;
+        let account = Account {
+            name: username.shown.into(),
+            role,
+            password_hash,
+            disabled: false,
+            columns: Columns::default(),
+            created_at: now,
+        };
+        self.put(username.key, account.clone()).await?;
+        Ok(account)
+    }
+
+    /// Changes an account that is there.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], or as the store says.
+    pub async fn update(&self, name: &str, change: impl FnOnce(&mut Account)) -> Result<Account, AppError> {
+        let username = Username::parse(name)?;
+        let mut account =
+            self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
+        change(&mut account);
+        self.put(username.key, account.clone()).await?;
+        Ok(account)
+    }
+
+    /// Sets a new password and ends the account's sessions.
+    ///
+    /// # Errors
+    /// As [`Accounts::add`] and [`Accounts::update`].
+    pub async fn set_password(&self, sessions: &Sessions, name: &str, password: &str) -> Result<Account, AppError> {
+        let password_hash = hashed(password)?;
+        let account = self.update(name, |account| account.password_hash = password_hash).await?;
+        end_sessions(sessions, &account.name).await?;
+        Ok(account)
+    }
+
+    /// Refuses or allows sign-in; refusing ends the account's sessions.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub async fn set_disabled(&self, sessions: &Sessions, name: &str, disabled: bool) -> Result<Account, AppError> {
+        let account = self.update(name, |account| account.disabled = disabled).await?;
+        if disabled {
+            end_sessions(sessions, &account.name).await?;
+        }
+        Ok(account)
+    }
+
+    /// Adds the first administrator to a store that has none, and prints its password unless it came from a file.
+    /// Accounts that were added before the first start do not count unless one of them is an administrator's.
+    ///
+    /// # Errors
+    /// When the password file cannot be used, when its name belongs to an account that is no administrator, or as the
+    /// store says.
+    pub async fn ensure_administrator(&self, password_file: Option<&Path>, now: Timestamp) -> anyhow::Result<()> {
+        if self.read().values().any(|account| account.role == Role::Administrator) {
+            return Ok(());
+        }
+        let Some(file) = password_file else {
+            let password = random_password()?;
+            self.add(FIRST_ADMINISTRATOR, Role::Administrator, &password, now).await?;
+            println!("first start: sign in as {FIRST_ADMINISTRATOR} with password {password}");
+            return Ok(());
+        };
+        let content = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the administrator's password from {}", file.display()))?;
+        let password = content.lines().next().unwrap_or_default();
+        if let Err(problem) = username::new_password(password) {
+            bail!("{}: {problem}", file.display());
+        }
+        self.add(FIRST_ADMINISTRATOR, Role::Administrator, password, now).await?;
+        Ok(())
+    }
+
+    async fn put(&self, key: String, account: Account) -> Result<(), AppError> {
+        let stored = serde_json::to_vec(&account).map_err(|_| AppError::Internal)?;
+        self.store.put_account(key.clone(), stored).await?;
+        self.by_key.write().unwrap_or_else(PoisonError::into_inner).insert(key, account);
+        Ok(())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<String, Account>> {
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hashed(password: &str) -> Result<Arc<str>, AppError> {
+    let password = username::new_password(password)?;
+    let hash = password::hash_now(&password).map_err(|error| {
+        tracing::error!("a password could not be hashed: {error:#}");
+        AppError::Internal
+    })?;
+    Ok(hash.into())
+}
+
+async fn end_sessions(sessions: &Sessions, username: &str) -> Result<(), AppError> {
+    let ids = sessions.store().of_user(username).iter().map(|session| session.id).collect();
+    sessions.store().delete(Selection::Ids(ids), None, EndReason::Deleted).await?;
+    Ok(())
+}
+
+/// 80 bits in four groups of four: easy to copy by hand, hard to guess.
+fn random_password() -> anyhow::Result<String> {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let token = SessionToken::generate().map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    let letters: Vec<char> = token
+        .hash()
+        .0
+        .iter()
+        .take(16)
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
+        .collect();
+    Ok(letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::user_agent;
+
+    fn accounts() -> Accounts {
+        Accounts::open(RedbStore::in_memory(user_agent::in_words).unwrap()).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn two_spellings_of_a_name_are_one_account() {
+        let accounts = accounts();
+        accounts.add("Anna", Role::User, "a long password", Timestamp::default()).await.unwrap();
+        let again = accounts.add("ANNA", Role::User, "a long password", Timestamp::default()).await;
+        assert_eq!(again.unwrap_err(), AppError::Invalid("there is a user 'ANNA' already".to_owned()));
+        assert_eq!(&*accounts.find("anna").unwrap().name, "Anna");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_disabled_administrator_is_no_administrator() {
+        let accounts = accounts();
+        accounts.add("root", Role::Administrator, "a long password", Timestamp::default()).await.unwrap();
+        assert_eq!(accounts.role_of("root"), Role::Administrator);
+        accounts.update("root", |account| account.disabled = true).await.unwrap();
+        assert_eq!(accounts.role_of("root"), Role::User);
+        assert_eq!(accounts.role_of("nobody"), Role::User);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn users_added_before_the_first_start_do_not_keep_the_administrator_away() {
+        let accounts = accounts();
+        accounts.add("anna", Role::User, "a long password", Timestamp::default()).await.unwrap();
+        accounts.ensure_administrator(None, Timestamp::default()).await.unwrap();
+        assert_eq!(accounts.role_of("Admin"), Role::Administrator);
+        let password = accounts.find("Admin").unwrap().password_hash;
+        accounts.ensure_administrator(None, Timestamp::default()).await.unwrap();
+        assert_eq!(accounts.find("Admin").unwrap().password_hash, password);
+    }
+
+    #[test]
+    fn first_passwords_are_random_and_readable() {
+        let (one, other) = (random_password().unwrap(), random_password().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 19);
+    }
+}

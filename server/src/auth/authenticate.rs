@@ -1,0 +1,100 @@
+//! Finds out who is asking, and keeps out who may not.
+
+use app::{error::AppError, paths, principal::Principal, session::{TokenHash, store::Activity}};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+
+use super::token::hash_of_presented;
+use crate::{api::problem::Problem, client, state::AppState};
+
+/// The token that a request presented, good or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented(pub TokenHash);
+
+/// Puts [`Principal`], [`Presented`] and the [`Client`](app::session::Client) of a request into its extensions.
+///
+/// A bearer token counts before a cookie; a header that occurs twice or cannot be read counts as none, and then the
+/// cookie does not count either.
+pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    if let Some(client) = client::of(&request) {
+        request.extensions_mut().insert(client);
+    }
+    if let Some(token) = presented_token(&state, request.headers()) {
+        request.extensions_mut().insert(Presented(token));
+        if let Some(checked) = state.sessions.check(&token, activity_of(request.uri().path())) {
+            let role = state.accounts.role_of(&checked.username);
+            request.extensions_mut().insert(Principal { username: checked.username, role, session_id: checked.id });
+        }
+    }
+    next.run(request).await
+}
+
+/// Streaming and polling are not activity.
+fn activity_of(path: &str) -> Activity {
+    match path {
+        paths::LIVE | "/rpc/list_sessions" => Activity::Background,
+        _ => Activity::User,
+    }
+}
+
+fn presented_token(state: &AppState, headers: &HeaderMap) -> Option<TokenHash> {
+    let mut bearers = headers.get_all(AUTHORIZATION).iter();
+    let text = match (bearers.next(), bearers.next()) {
+        (None, _) => state.cookie.read(headers)?,
+        (Some(only), None) => {
+            let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)?
+        }
+        (Some(_), Some(_)) => return None,
+    };
+    hash_of_presented(text)
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Who is signed in; others are sent to the sign-in page.
+    Page,
+    /// Who is signed in; others get 401 as problem+json.
+    Api,
+    /// Who is signed in; others get 401 as the page's code reads it.
+    ServerFunction,
+}
+
+/// Refuses a request without a [`Principal`] in the way of the route's kind.
+pub async fn require(State((state, access)): State<(AppState, Access)>, request: Request, next: Next) -> Response {
+    if access == Access::Public || request.extensions().get::<Principal>().is_some() {
+        return next.run(request).await;
+    }
+    match access {
+        Access::Public | Access::Api => {
+            let mut response = Problem::from(AppError::Unauthorized).into_response();
+            response.headers_mut().insert(http::header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+            response
+        }
+        Access::ServerFunction => {
+            (StatusCode::UNAUTHORIZED, serde_json::to_string(&AppError::Unauthorized).unwrap_or_default())
+                .into_response()
+        }
+        Access::Page => Redirect::to(&sign_in_address(&state, &request)).into_response(),
+    }
+}
+
+/// The sign-in page that leads back here, and says why if the request came with the token of an ended session.
+fn sign_in_address(state: &AppState, request: &Request) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    // Only a page can be come back to; the target of a form cannot.
+    if request.method() == http::Method::GET {
+        query.append_pair("next", request.uri().path_and_query().map_or("/", |target| target.as_str()));
+    }
+    if let Some(Presented(token)) = request.extensions().get::<Presented>() {
+        query.append_pair("reason", state.store.end_reason(token).map_or("ended", |reason| reason.as_str()));
+    }
+    format!("{}?{}", paths::SIGN_IN, query.finish())
+}

@@ -1,0 +1,303 @@
+//! Configuration: flags and environment, validated once.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use app::{principal::Role, session::Lifetimes};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+/// Shows who is signed in, right now, and signs anyone out, at once.
+#[derive(Debug, Parser)]
+#[command(name = "keepwatch", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the console, REST and forward-auth
+    Serve(ServeArgs),
+    /// Serve simulated sessions from a throw-away store
+    Demo(DemoArgs),
+    /// Manage accounts while the server is stopped
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The data directory: accounts and sessions; made if it is not there
+    #[arg(long, env = "KEEPWATCH_DATA_DIR", value_name = "DIR", default_value = "keepwatch-data")]
+    pub data_dir: PathBuf,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How many simulated sessions to start with
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub sessions: u32,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// Address and port to listen on; port 0 picks a free one
+    #[arg(long, env = "KEEPWATCH_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// Where browsers see Keepwatch; decides cookies and which Origin is ours [default: http on the listen address]
+    #[arg(long, env = "KEEPWATCH_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<Url>,
+    /// The name of this server in the session list [default: the host name]
+    #[arg(long, env = "KEEPWATCH_SERVER_NAME", value_name = "NAME")]
+    server_name: Option<String>,
+    /// A session ends after this many minutes without activity
+    #[arg(long, env = "KEEPWATCH_IDLE_MINUTES", value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    idle_minutes: u32,
+    /// A session ends this many hours after sign-in, however active
+    #[arg(long, env = "KEEPWATCH_LIFETIME_HOURS", value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
+    lifetime_hours: u32,
+    /// An application that sign-in may return to (rd=), by its exact origin; repeat for several
+    #[arg(long = "application", env = "KEEPWATCH_APPLICATIONS", value_name = "ORIGIN", value_delimiter = ',')]
+    applications: Vec<Url>,
+    /// A file with the first administrator's password, instead of a random one that is printed
+    #[arg(long, env = "KEEPWATCH_ADMIN_PASSWORD_FILE", value_name = "FILE")]
+    admin_password_file: Option<PathBuf>,
+}
+
+/// `keepwatch user ...`.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "clap would show docs of a flattened field as the command's help")]
+pub enum UserCommand {
+    /// Add an account
+    Add {
+        /// Its name
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum, default_value_t = RoleArg::User)]
+        role: RoleArg,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Set a new password; ends the account's sessions
+    Passwd {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Refuse sign-in; ends the account's sessions
+    Disable {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Allow sign-in again
+    Enable {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// List all accounts: name, role, state
+    List {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// Where the accounts are.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// The data directory
+    #[arg(long, env = "KEEPWATCH_DATA_DIR", value_name = "DIR", default_value = "keepwatch-data")]
+    pub data_dir: PathBuf,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Args)]
+pub struct PasswordArgs {
+    /// Read the password from the first line of standard input instead of asking for it
+    #[arg(long)]
+    pub password_stdin: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as the help of the flattened flags")]
+    pub data: DataArgs,
+}
+
+/// A role on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum RoleArg {
+    /// Sees all sessions and deletes those of others
+    #[value(alias = "admin")]
+    Administrator,
+    /// Sees and ends their own sessions
+    User,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Administrator => Self::Administrator,
+            RoleArg::User => Self::User,
+        }
+    }
+}
+
+/// How the server runs, validated.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Where accounts and sessions are kept.
+    pub data_dir: PathBuf,
+    /// The name of this server in the session list.
+    pub server_name: String,
+    /// Where browsers see Keepwatch; `None`: http on the address that is really listened on.
+    pub public_url: Option<Url>,
+    /// The deadlines of sessions.
+    pub lifetimes: Lifetimes,
+    /// Applications that sign-in may return to.
+    pub applications: Vec<Url>,
+    /// Where the first administrator's password is read from.
+    pub admin_password_file: Option<PathBuf>,
+    /// How many simulated sessions to show; `None`: real ones only.
+    pub simulation: Option<u32>,
+}
+
+impl ServeArgs {
+    /// The validated configuration.
+    ///
+    /// # Errors
+    /// Names the flag to change.
+    pub fn into_config(self) -> anyhow::Result<Config> {
+        self.common.into_config(self.data_dir, None)
+    }
+}
+
+impl DemoArgs {
+    /// The validated configuration of a demo on a throw-away directory.
+    ///
+    /// # Errors
+    /// Names the flag to change.
+    pub fn into_config(self, data_dir: &Path) -> anyhow::Result<Config> {
+        self.common.into_config(data_dir.to_owned(), Some(self.sessions))
+    }
+}
+
+impl CommonArgs {
+    fn into_config(self, data_dir: PathBuf, simulation: Option<u32>) -> anyhow::Result<Config> {
+        if let Some(url) = &self.public_url {
+            check_public_url(url)?;
+        } else if !self.listen.ip().is_loopback() {
+            bail!(
+                "--listen {} can be reached by others, so browsers need https: say where they see Keepwatch, \
+                 for example --public-url https://keepwatch.example.com",
+                self.listen
+            );
+        }
+        for application in &self.applications {
+            if !application.has_host() || application.path() != "/" || application.query().is_some() {
+                bail!("--application {application} is not an origin: use scheme and host, like https://wiki.example.com");
+            }
+        }
+        let server_name = match self.server_name {
+            Some(name) => name,
+            None => host_name().context("the host name cannot be read: set --server-name")?,
+        };
+        if server_name.is_empty() || server_name.len() > 128 || server_name.chars().any(char::is_control) {
+            bail!("--server-name must have 1 to 128 bytes and no control characters");
+        }
+        Ok(Config {
+            listen: self.listen,
+            data_dir,
+            server_name,
+            public_url: self.public_url,
+            lifetimes: Lifetimes {
+                idle_timeout: Duration::from_secs(u64::from(self.idle_minutes) * 60),
+                absolute_lifetime: Duration::from_secs(u64::from(self.lifetime_hours) * 60 * 60),
+            },
+            applications: self.applications,
+            admin_password_file: self.admin_password_file,
+            simulation,
+        })
+    }
+}
+
+fn check_public_url(url: &Url) -> anyhow::Result<()> {
+    let loopback = is_loopback(url);
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        "http" => bail!("--public-url {url} must be https: browsers keep no secure cookie over http"),
+        _ => bail!("--public-url {url} must start with https://"),
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        bail!("--public-url {url} must be scheme and host only: Keepwatch is served from the root");
+    }
+    Ok(())
+}
+
+/// Whether a URL names this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+fn host_name() -> anyhow::Result<String> {
+    // Linux keeps it here; elsewhere the shell's variable is the common place.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"))?;
+    Ok(name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &[&str]) -> anyhow::Result<Config> {
+        let arguments = ["keepwatch", "serve", "--server-name", "keep-01"].iter().chain(arguments);
+        match Cli::try_parse_from(arguments)?.command {
+            Command::Serve(serve) => serve.into_config(),
+            other => bail!("not serve: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_public_listen_address_needs_a_public_url() {
+        let error = config(&["--listen", "0.0.0.0:3000"]).unwrap_err().to_string();
+        assert!(error.contains("--public-url"), "{error}");
+        config(&["--listen", "0.0.0.0:3000", "--public-url", "https://keep.example.com"]).unwrap();
+    }
+
+    #[test]
+    fn a_public_url_is_https_except_on_loopback() {
+        config(&["--public-url", "http://localhost:8080"]).unwrap();
+        for bad in ["http://keep.example.com", "ftp://localhost", "https://keep.example.com/app"] {
+            let error = config(&["--public-url", bad]).unwrap_err().to_string();
+            assert!(error.contains("--public-url"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_application_is_an_origin() {
+        config(&["--application", "https://wiki.example.com"]).unwrap();
+        assert!(config(&["--application", "https://wiki.example.com/start"]).is_err());
+    }
+}

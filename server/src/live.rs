@@ -1,0 +1,173 @@
+//! `/live`: one WebSocket per tab.
+//!
+//! The tab says what it shows, the server answers with the state and then with patches. Only the newest state waits for
+//! a slow reader; it gets a snapshot, never a backlog. The socket is bound to its session and closes with it.
+
+pub mod hub;
+
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use app::{
+    live::{CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
+    principal::{Principal, Role},
+    session::{
+        query::{MAX_LIMIT, MAX_SEARCH},
+        store::EndReason,
+    },
+};
+use axum::{
+    Extension,
+    extract::{
+        State,
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
+    },
+    response::Response,
+};
+use tokio::{sync::watch, time::Instant};
+
+use self::hub::Frame;
+use crate::state::AppState;
+
+/// How often the tab is told that the link is alive.
+const TICK: Duration = Duration::from_secs(15);
+/// A tab that has said nothing for this long, not even the answer to a ping, is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long a tab may take to read one frame.
+const READ_PATIENCE: Duration = Duration::from_secs(5);
+/// The largest message of a tab: a view that holds a thousand rows.
+const MESSAGE_BYTES: usize = 64 * 1_024;
+
+/// Opens the live channel. Origin and session have been checked by the layers.
+pub async fn upgrade(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade.max_message_size(MESSAGE_BYTES).on_upgrade(async move |socket| {
+        state.metrics.live_tabs.fetch_add(1, Ordering::Relaxed);
+        let metrics = state.metrics.clone();
+        Tab { state, asker, socket, frames: None, shown: None }.converse().await;
+        metrics.live_tabs.fetch_sub(1, Ordering::Relaxed);
+    })
+}
+
+struct Tab {
+    state: AppState,
+    asker: Principal,
+    socket: WebSocket,
+    frames: Option<watch::Receiver<Arc<Frame>>>,
+    /// The number of the last frame that was sent.
+    shown: Option<u64>,
+}
+
+/// Why a conversation is over.
+enum Over {
+    Gone,
+    Close { code: u16, reason: &'static str },
+}
+
+impl Tab {
+    async fn converse(mut self) {
+        let over = self.until_over().await;
+        if let Over::Close { code, reason } = over {
+            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+            _ = tokio::time::timeout(READ_PATIENCE, self.socket.send(Message::Close(Some(frame)))).await;
+        }
+    }
+
+    async fn until_over(&mut self) -> Over {
+        let mut ended = self.state.store.watch_end(self.asker.session_id);
+        let mut tick = tokio::time::interval(TICK);
+        let shutdown = self.state.shutdown.clone();
+        let mut heard_at = Instant::now();
+        loop {
+            let step = tokio::select! {
+                biased;
+                reason = &mut ended => {
+                    let reason = reason.unwrap_or(EndReason::Expired).as_str();
+                    Err(Over::Close { code: CLOSE_SESSION_ENDED, reason })
+                }
+                () = shutdown.cancelled() => Err(Over::Close { code: 1001, reason: "the server stops" }),
+                message = self.socket.recv() => {
+                    heard_at = Instant::now();
+                    self.hear(message).await
+                }
+                () = changed(&mut self.frames) => self.show().await,
+                _ = tick.tick() => {
+                    if heard_at.elapsed() > SILENCE { Err(Over::Gone) } else { self.tick().await }
+                }
+            };
+            if let Err(over) = step {
+                return over;
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+        let text = match message {
+            None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Over::Gone),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+            Some(Ok(Message::Binary(_))) => return Err(Over::Close { code: 1003, reason: "send text" }),
+            Some(Ok(Message::Text(text))) => text,
+        };
+        match serde_json::from_str(&text) {
+            Ok(ClientMessage::Active) => {
+                self.state.sessions.touch(self.asker.session_id);
+                Ok(())
+            }
+            Ok(ClientMessage::Watch(_)) if self.asker.role != Role::Administrator => {
+                Err(Over::Close { code: 4403, reason: "only an administrator may watch" })
+            }
+            Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => {
+                self.frames = Some(self.state.hub.watch(view).await);
+                self.shown = None;
+                self.show().await
+            }
+            Ok(ClientMessage::Watch(_)) => Err(Over::Close { code: 1008, reason: "the view is too large" }),
+            Err(_) => Err(Over::Close { code: 1008, reason: "the message cannot be read" }),
+        }
+    }
+
+    /// Sends the newest frame: as a patch to a tab that has the one before, else from scratch.
+    async fn show(&mut self) -> Result<(), Over> {
+        let Some(frames) = &mut self.frames else { return Ok(()) };
+        let frame = frames.borrow_and_update().clone();
+        let text = match self.shown {
+            Some(shown) if shown == frame.number => return Ok(()),
+            Some(shown) if shown + 1 == frame.number => frame.patch(),
+            _ => frame.snapshot(),
+        };
+        self.shown = Some(frame.number);
+        self.send(Message::Text(text)).await
+    }
+
+    async fn tick(&mut self) -> Result<(), Over> {
+        let tick = serde_json::to_string(&ServerMessage::Tick(self.state.sessions.now())).unwrap_or_default();
+        self.send(Message::Text(tick.into())).await?;
+        self.send(Message::Ping(axum::body::Bytes::new())).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Over> {
+        match tokio::time::timeout(READ_PATIENCE, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Over::Gone),
+        }
+    }
+}
+
+async fn changed(frames: &mut Option<watch::Receiver<Arc<Frame>>>) {
+    let going_on = match frames {
+        Some(frames) => frames.changed().await.is_ok(),
+        None => false,
+    };
+    if !going_on {
+        std::future::pending().await
+    }
+}
+
+fn is_reasonable(view: &View) -> bool {
+    let most = MAX_LIMIT as usize;
+    (1..=MAX_LIMIT).contains(&view.query.limit)
+        && view.query.filter.search.len() <= MAX_SEARCH
+        && view.held.as_ref().is_none_or(|held| held.ids.len() <= most)
+}

@@ -1,0 +1,208 @@
+//! The pages: what each shows, rendered on the server.
+
+use app::{
+    authority::Authority,
+    error::AppError,
+    pages::{Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData},
+    paths,
+    principal::{Principal, Role},
+    session::{SessionId, query::SessionQuery, selection::Selection},
+    shell,
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::StatusCode;
+use leptos::{nonce::Nonce, prelude::provide_context};
+use url::form_urlencoded;
+
+use crate::{assets, state::AppState};
+
+/// Renders a page for a request.
+pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode, page: PageData) -> Response {
+    let nonce = request.extensions().get::<Nonce>().cloned().unwrap_or_else(Nonce::new);
+    let backend = state.backend();
+    let context = move || {
+        provide_context(backend.clone());
+        provide_context(nonce.clone());
+        provide_context(assets::assets().clone());
+        provide_context(page.clone());
+    };
+    let mut response = leptos_axum::render_app_async_with_context(context, shell::shell)(request).await;
+    if status != StatusCode::OK {
+        *response.status_mut() = status;
+    }
+    response
+}
+
+/// `/`: the page that the asker works with.
+pub async fn home(Extension(asker): Extension<Principal>) -> Redirect {
+    match asker.role {
+        Role::Administrator => Redirect::to(paths::SESSIONS),
+        Role::User => Redirect::to(paths::MY_SESSIONS),
+    }
+}
+
+/// Active Sessions. `ids` (repeated) or `only` in the address ask to confirm a deletion, for browsers without
+/// JavaScript; `deleted` and `skipped` tell what the last one did.
+pub async fn sessions(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    request: Request,
+) -> Result<Response, PageError> {
+    let parameters = request.uri().query().unwrap_or_default().to_owned();
+    let (query, problems) = SessionQuery::parse_lenient(&parameters);
+    let page = match state.sessions.list(&asker, &query) {
+        Ok(page) => page,
+        Err(error) => return Ok(refusal(&state, request, &asker, error).await),
+    };
+    let ids = selected_ids(&parameters);
+    let selection = Selection::Ids(ids.clone());
+    let confirm = state
+        .sessions
+        .preview(&asker, &selection)
+        .ok()
+        .filter(|preview| preview.sessions > 0)
+        .map(|preview| Confirm { ids, preview });
+    let data = SessionsData {
+        viewer: state.viewer(&asker),
+        columns: state.sign_in.columns(&asker),
+        now: state.sessions.now(),
+        problems: problems.iter().map(ToString::to_string).collect(),
+        notice: deletion_notice(&parameters),
+        query,
+        page,
+        confirm,
+    };
+    Ok(render(&state, request, StatusCode::OK, PageData::Sessions(Box::new(data))).await)
+}
+
+/// My Sessions.
+pub async fn my_sessions(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    request: Request,
+) -> Response {
+    let ended = parameter(request.uri().query().unwrap_or_default(), "ended").is_some();
+    let data = MySessionsData {
+        viewer: state.viewer(&asker),
+        sessions: state.sessions.own(&asker),
+        current: asker.session_id,
+        now: state.sessions.now(),
+        notice: ended.then(|| "The session was ended.".to_owned()),
+    };
+    render(&state, request, StatusCode::OK, PageData::MySessions(data)).await
+}
+
+/// The sign-in page; one who is signed in already goes where they wanted.
+pub async fn sign_in(
+    State(state): State<AppState>,
+    asker: Option<Extension<Principal>>,
+    request: Request,
+) -> Response {
+    let parameters = request.uri().query().unwrap_or_default().to_owned();
+    let text = |name| parameter(&parameters, name).unwrap_or_default();
+    let (next, rd) = (text("next"), text("rd"));
+    if asker.is_some() && rd.is_empty() {
+        return Redirect::to(&state.sign_in.redirects.within(&next)).into_response();
+    }
+    let notice = reason_in_words(&text("reason")).map(str::to_owned);
+    let data = SignInData { notice, next, rd, ..sign_in_data(&state) };
+    render_sign_in(&state, request, StatusCode::OK, data).await
+}
+
+/// Renders the sign-in page, with the host it returns to.
+pub async fn render_sign_in(state: &AppState, request: Request, status: StatusCode, mut data: SignInData) -> Response {
+    let application = state.sign_in.redirects.application(&data.rd);
+    data.returns_to = application.and_then(|url| url.host_str().map(str::to_owned));
+    render(state, request, status, PageData::SignIn(data)).await
+}
+
+/// A blank sign-in page of this server.
+pub fn sign_in_data(state: &AppState) -> SignInData {
+    SignInData {
+        server_name: state.sessions.server_name().to_string(),
+        demo: state.demo,
+        ..SignInData::default()
+    }
+}
+
+fn reason_in_words(reason: &str) -> Option<&'static str> {
+    match reason {
+        "deleted" => Some("Your session was ended by an administrator."),
+        "ended_by_user" => Some("You ended this session from another one."),
+        "signed_out" => Some("You are signed out."),
+        "expired" | "ended" => Some("Your session has ended. Sign in again."),
+        _ => None,
+    }
+}
+
+/// Any address that is no page.
+pub async fn not_found(
+    State(state): State<AppState>,
+    asker: Option<Extension<Principal>>,
+    request: Request,
+) -> Response {
+    let asker = asker.map(|Extension(asker)| asker);
+    let error = AppError::NotFound(format!("page {}", request.uri().path()));
+    message(&state, request, asker.as_ref(), &error).await
+}
+
+/// A page that says why not.
+pub async fn refusal(state: &AppState, request: Request, asker: &Principal, error: AppError) -> Response {
+    message(state, request, Some(asker), &error).await
+}
+
+async fn message(state: &AppState, request: Request, asker: Option<&Principal>, error: &AppError) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let words = error.to_string();
+    let mut letters = words.chars();
+    let text = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    let data = MessageData {
+        title: status.canonical_reason().unwrap_or("Error").to_owned(),
+        text,
+        viewer: asker.map(|asker| state.viewer(asker)),
+    };
+    render(state, request, status, PageData::Message(data)).await
+}
+
+/// An error of a page handler that has no page left to say it on.
+pub struct PageError(pub AppError);
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        crate::api::problem::Problem::from(self.0).into_response()
+    }
+}
+
+/// The value of a parameter, if it is there and not empty.
+pub fn parameter(parameters: &str, name: &str) -> Option<String> {
+    form_urlencoded::parse(parameters.as_bytes())
+        .find(|(key, value)| key == name && !value.is_empty())
+        .map(|(_, value)| value.into_owned())
+}
+
+/// The sessions that a form means: the one of the pressed row button, else the ticked ones.
+pub fn selected_ids(parameters: &str) -> Vec<SessionId> {
+    let ids = |name: &str| -> Vec<SessionId> {
+        form_urlencoded::parse(parameters.as_bytes())
+            .filter(|(key, _)| key == name)
+            .filter_map(|(_, value)| value.parse().ok())
+            .collect()
+    };
+    let only = ids("only");
+    if only.is_empty() { ids("ids") } else { only }
+}
+
+fn deletion_notice(parameters: &str) -> Option<String> {
+    let number = |name| parameter(parameters, name).and_then(|text| text.parse::<u64>().ok());
+    let deleted = number("deleted")?;
+    let mut notice = format!("{deleted} session{} deleted.", if deleted == 1 { "" } else { "s" });
+    if let Some(skipped) = number("skipped").filter(|skipped| *skipped > 0) {
+        notice.push_str(&format!(" {skipped} left alone: your own, or ended already."));
+    }
+    Some(notice)
+}

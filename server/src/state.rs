@@ -1,0 +1,128 @@
+//! What every handler shares.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use app::{
+    authority::Backend,
+    pages::Viewer,
+    principal::Principal,
+    session::service::{Clock, Sessions},
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    auth::{
+        accounts::Accounts, cookie::SessionCookie, csrf::OwnOrigins, password::PasswordHasher, redirect::Redirects,
+        sign_in::SignIn, throttle::Throttle,
+    },
+    clock::SystemClock,
+    config::Config,
+    live::hub::LiveHub,
+    metrics::Metrics,
+    store::RedbStore,
+};
+
+/// What every handler shares: handles only, cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The session rules.
+    pub sessions: Arc<Sessions>,
+    /// The store behind them.
+    pub store: RedbStore,
+    /// Accounts.
+    pub accounts: Arc<Accounts>,
+    /// Signing in.
+    pub sign_in: Arc<SignIn>,
+    /// The session cookie.
+    pub cookie: SessionCookie,
+    /// Where browsers see Keepwatch.
+    pub public_url: Url,
+    /// The origins of unsafe requests that are let in.
+    pub own_origins: OwnOrigins,
+    /// Applications that forms may lead to.
+    pub applications: Arc<[Url]>,
+    /// The live channel's shared views.
+    pub hub: Arc<LiveHub>,
+    /// What is counted for `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// Whether the sessions are simulated.
+    pub demo: bool,
+    /// Cancelled when the server stops.
+    pub shutdown: CancellationToken,
+}
+
+impl AppState {
+    /// Puts the parts together for a server that listens on `address`.
+    ///
+    /// # Errors
+    /// When the accounts cannot be read.
+    pub fn new(
+        config: &Config,
+        address: SocketAddr,
+        store: RedbStore,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        Self::with_clock(config, address, store, shutdown, Arc::new(SystemClock::default()))
+    }
+
+    /// The same with a clock of the caller's: for tests.
+    ///
+    /// # Errors
+    /// As [`AppState::new`].
+    pub fn with_clock(
+        config: &Config,
+        address: SocketAddr,
+        store: RedbStore,
+        shutdown: CancellationToken,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let public_url = match &config.public_url {
+            Some(url) => url.clone(),
+            None => Url::parse(&format!("http://{address}")).context("the listen address makes no URL")?,
+        };
+        let cookie = SessionCookie::new(public_url.scheme() == "https");
+        let sessions =
+            Arc::new(Sessions::new(Arc::new(store.clone()), clock, config.lifetimes, config.server_name.as_str()));
+        let accounts = Arc::new(Accounts::open(store.clone())?);
+        let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let sign_in = Arc::new(SignIn {
+            sessions: sessions.clone(),
+            accounts: accounts.clone(),
+            passwords: PasswordHasher::new(at_once)?,
+            throttle: Throttle::default(),
+            cookie: cookie.clone(),
+            redirects: Redirects::new(public_url.clone(), config.applications.clone()),
+        });
+        Ok(Self {
+            hub: Arc::new(LiveHub::new(sessions.clone())),
+            own_origins: OwnOrigins::new(&public_url),
+            applications: config.applications.clone().into(),
+            metrics: Arc::default(),
+            demo: config.simulation.is_some(),
+            sessions,
+            store,
+            accounts,
+            sign_in,
+            cookie,
+            public_url,
+            shutdown,
+        })
+    }
+
+    /// What server functions work with.
+    pub fn backend(&self) -> Backend {
+        Backend { sessions: self.sessions.clone(), authority: self.sign_in.clone() }
+    }
+
+    /// Who looks at a page.
+    pub fn viewer(&self, principal: &Principal) -> Viewer {
+        Viewer {
+            username: principal.username.clone(),
+            role: principal.role,
+            server_name: self.sessions.server_name().clone(),
+            demo: self.demo,
+        }
+    }
+}

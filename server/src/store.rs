@@ -1,0 +1,251 @@
+//! The session store: a table in memory that answers every read, a journal on disk that makes every change durable, and
+//! one writer between them.
+//!
+//! ```text
+//! create, delete, sweep -> queue -> writer -> journal (commit) -> table -> feed -> answer
+//! check, list, preview  -> table
+//! touch                 -> table (one atomic store; its row is written seconds later)
+//! ```
+//!
+//! The table is the truth, not a cache: it is read from the journal once, at the start, and there is no other copy that a
+//! session could come back from.
+
+mod dictionary;
+mod ends;
+mod feed;
+mod journal;
+mod matcher;
+mod medium;
+mod open_error;
+mod purge;
+mod query;
+mod queue;
+mod row;
+mod sealed;
+mod selection;
+mod shared;
+mod table;
+mod tombstone;
+mod touches;
+mod window;
+mod writer;
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, mpsc},
+};
+
+use app::{
+    session::{
+        Lifetimes, Session, SessionId, TokenHash,
+        page::{Page, Revision},
+        query::{Filter, SessionQuery},
+        selection::{DeletePreview, Deleted, Selection},
+        store::{Activity, Checked, EndReason, NewSession, SessionStore, StoreError},
+    },
+    time::Timestamp,
+};
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use tokio::sync::oneshot;
+
+pub use self::{dictionary::DescribeAgent, journal::Journal, open_error::OpenError, queue::CloseError};
+use self::{
+    queue::{Command, Queue},
+    shared::Shared,
+    table::{Slot, Table},
+    writer::Writer,
+};
+
+/// The session store of one server. A handle: clones share the store, and the last one to be dropped closes it.
+#[derive(Clone)]
+pub struct RedbStore {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+}
+
+impl RedbStore {
+    /// Opens the store in a data directory, or makes one there. Reads all sessions: about half a second for a million,
+    /// and a second more to verify the file.
+    ///
+    /// # Errors
+    /// [`OpenError`], one line that says what to do. Nothing stored is then changed.
+    pub fn open(data_dir: &Path, describe_agent: DescribeAgent) -> Result<Self, OpenError> {
+        Self::from_journal(Journal::open(data_dir)?, describe_agent)
+    }
+
+    /// A store that is gone with its last handle.
+    ///
+    /// # Errors
+    /// [`OpenError`], if memory fails.
+    pub fn in_memory(describe_agent: DescribeAgent) -> Result<Self, OpenError> {
+        Self::from_journal(Journal::in_memory()?, describe_agent)
+    }
+
+    /// A store on a journal.
+    ///
+    /// # Errors
+    /// [`OpenError`] when what is stored cannot be read.
+    pub fn from_journal(journal: Journal, describe_agent: DescribeAgent) -> Result<Self, OpenError> {
+        let mut table = Table::new(describe_agent);
+        let loaded = journal.load(&mut table)?;
+        let shared = Arc::new(Shared::new(table));
+        let queue = Queue::start(|commands| Writer::new(commands, journal, shared.clone(), loaded))
+            .map_err(|error| OpenError::Unusable { path: "the writer thread".to_owned(), reason: error.to_string() })?;
+        Ok(Self { shared, queue: Arc::new(queue) })
+    }
+
+    /// Finishes what was asked so far, makes all touches durable and closes the store for all handles: changes are then
+    /// refused, reads go on. Blocks until it is done.
+    ///
+    /// # Errors
+    /// [`CloseError`], told to the first caller.
+    pub fn close(&self) -> Result<(), CloseError> {
+        self.queue.stop()
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.shared.table.read().len()
+    }
+
+    /// Whether there is no session.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether changes can be made durable, as far as is known without trying.
+    pub fn is_writable(&self) -> bool {
+        self.shared.is_writable()
+    }
+
+    /// Resolves when the session ends, with the reason; at once if it is not there.
+    pub fn watch_end(&self, id: SessionId) -> oneshot::Receiver<EndReason> {
+        let table = self.shared.table.read();
+        if table.find(id).is_some() {
+            return self.shared.ends.watch(id);
+        }
+        let (sender, receiver) = oneshot::channel();
+        // The receiver is here. A reason that is no longer known was most likely this one.
+        _ = sender.send(self.shared.ends.reason_of(id).unwrap_or(EndReason::Expired));
+        receiver
+    }
+
+    /// Why the session of a token ended, if it is one of the 10,000 that ended last since the start.
+    pub fn end_reason(&self, token: &TokenHash) -> Option<EndReason> {
+        self.shared.ends.reason_of_token(token)
+    }
+
+    /// Announces the touches since the last call as one change. To be called a few times a second, because a touch itself
+    /// tells nobody.
+    pub fn announce_touches(&self) {
+        if self.shared.feed.take_touched() {
+            let revision = self.shared.table.read().count_touches();
+            self.shared.feed.publish(revision);
+        }
+    }
+
+    /// All accounts by key, as stored. Asks the writer and blocks until it answers: for the start, not for requests.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn accounts(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.queue.send(Command::Accounts { reply })?;
+        answer.recv().unwrap_or(Err(StoreError::Unavailable))
+    }
+
+    /// Adds or replaces an account. What the value means is not the store's business.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`]: it may be durable or not. [`StoreError::Unavailable`]: it is not.
+    pub async fn put_account(&self, key: String, value: Vec<u8>) -> Result<(), StoreError> {
+        self.queue.ask(|reply| Command::PutAccount { key, value, reply }).await
+    }
+
+    fn touch_slot(&self, table: &Table, slot: Slot, now: Timestamp) {
+        if table.touch(slot, now) {
+            self.shared.feed.note_touch();
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for RedbStore {
+    fn check(&self, token: &TokenHash, lifetimes: &Lifetimes, now: Timestamp, activity: Activity) -> Option<Checked> {
+        let table = self.shared.table.read();
+        let slot = table.find_token(token)?;
+        if lifetimes.reached(table.created_at(slot), table.last_active_at(slot), now) {
+            return None;
+        }
+        match activity {
+            Activity::User => self.touch_slot(&table, slot, now),
+            Activity::Background => {}
+        }
+        Some(Checked { id: table.id(slot), username: table.usernames.text(table.user(slot)).clone() })
+    }
+
+    fn touch(&self, id: SessionId, now: Timestamp) {
+        let table = self.shared.table.read();
+        if let Some(slot) = table.find(id) {
+            self.touch_slot(&table, slot, now);
+        }
+    }
+
+    fn get(&self, id: SessionId) -> Option<Session> {
+        let table = self.shared.table.read();
+        table.find(id).map(|slot| table.session(slot))
+    }
+
+    fn list(&self, query: &SessionQuery) -> Page {
+        query::list(&self.shared.table.read(), query)
+    }
+
+    fn of_user(&self, username: &str) -> Vec<Session> {
+        query::of_user(&self.shared.table.read(), username)
+    }
+
+    fn get_many(&self, ids: &[SessionId]) -> Vec<Session> {
+        query::get_many(&self.shared.table.read(), ids)
+    }
+
+    fn count_newer(&self, filter: &Filter, as_of: SessionId) -> u64 {
+        query::count_newer(&self.shared.table.read(), filter, as_of)
+    }
+
+    fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview {
+        selection::preview(&self.shared.table.read(), selection, spare, now)
+    }
+
+    async fn create(&self, session: NewSession) -> Result<Session, StoreError> {
+        self.queue.ask(|reply| Command::Create { session, reply }).await
+    }
+
+    async fn delete(
+        &self,
+        selection: Selection,
+        spare: Option<Arc<str>>,
+        reason: EndReason,
+    ) -> Result<Deleted, StoreError> {
+        self.queue.ask(|reply| Command::Delete { selection, spare, reason, reply }).await
+    }
+
+    async fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Result<u64, StoreError> {
+        self.queue.ask(|reply| Command::Sweep { lifetimes, now, reply }).await
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.queue.ask(|reply| Command::Flush { reply }).await
+    }
+
+    fn revisions(&self) -> BoxStream<'static, Revision> {
+        self.shared.feed.follow()
+    }
+}
+
+impl fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbStore").field("sessions", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,264 @@
+//! Texts that many rows share: each is kept once and known by a number.
+
+use std::{
+    cmp::Ordering,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use hashbrown::HashTable;
+
+/// Puts a User-Agent into words: `Chrome 156 on Linux`. Called once for each distinct one.
+pub type DescribeAgent = fn(&str) -> String;
+
+/// Distinct texts with the number of rows that use them. A text that no row uses is forgotten and its number goes to
+/// another.
+pub(crate) struct Dictionary {
+    texts: Vec<Arc<str>>,
+    /// What is shown for a text; without elements when that is the text itself.
+    words: Vec<Arc<str>>,
+    /// What is compared and searched: the text in lower case, after its words if it has any.
+    folded: Vec<Arc<str>>,
+    /// The first bytes of `folded`: they decide most comparisons without a visit to the heap.
+    prefixes: Vec<u64>,
+    /// How many rows have this text; 0 while the number is free.
+    uses: Vec<u32>,
+    free: Vec<u32>,
+    by_text: HashTable<u32>,
+    /// Keyed at random: clients choose their User-Agent.
+    hasher: RandomState,
+    describe: Option<DescribeAgent>,
+}
+
+impl Dictionary {
+    /// A dictionary of texts that are shown as they are.
+    pub(crate) fn plain() -> Self {
+        Self::new(None)
+    }
+
+    /// A dictionary of texts that are shown in other words.
+    pub(crate) fn described(describe: DescribeAgent) -> Self {
+        Self::new(Some(describe))
+    }
+
+    fn new(describe: Option<DescribeAgent>) -> Self {
+        Self {
+            texts: Vec::new(),
+            words: Vec::new(),
+            folded: Vec::new(),
+            prefixes: Vec::new(),
+            uses: Vec::new(),
+            free: Vec::new(),
+            by_text: HashTable::new(),
+            hasher: RandomState::new(),
+            describe,
+        }
+    }
+
+    /// How many distinct texts are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.by_text.len()
+    }
+
+    /// All numbers are below this.
+    pub(crate) fn numbers(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// The number of a text that is in use.
+    pub(crate) fn find(&self, text: &str) -> Option<u32> {
+        self.by_text.find(self.hasher.hash_one(text), |number| *self.texts[*number as usize] == *text).copied()
+    }
+
+    /// The number of a text for one more row.
+    pub(crate) fn acquire(&mut self, text: &str) -> u32 {
+        let number = match self.find(text) {
+            Some(number) => number,
+            None => self.add(text),
+        };
+        self.uses[number as usize] += 1;
+        number
+    }
+
+    /// Takes one row off a number.
+    pub(crate) fn release(&mut self, number: u32) {
+        let at = number as usize;
+        self.uses[at] -= 1;
+        if self.uses[at] > 0 {
+            return;
+        }
+        if let Ok(entry) = self.by_text.find_entry(self.hasher.hash_one(&*self.texts[at]), |other| *other == number) {
+            entry.remove();
+        }
+        self.texts[at] = Arc::default();
+        self.folded[at] = Arc::default();
+        if let Some(words) = self.words.get_mut(at) {
+            *words = Arc::default();
+        }
+        self.free.push(number);
+    }
+
+    /// The text itself.
+    pub(crate) fn text(&self, number: u32) -> &Arc<str> {
+        &self.texts[number as usize]
+    }
+
+    /// What is shown for it.
+    pub(crate) fn words(&self, number: u32) -> &Arc<str> {
+        self.words.get(number as usize).unwrap_or_else(|| self.text(number))
+    }
+
+    /// What is searched, by number: in lower case, empty for a free number.
+    pub(crate) fn searchable(&self) -> impl Iterator<Item = &str> {
+        self.folded.iter().map(|folded| &**folded)
+    }
+
+    /// The place of a text in the alphabet.
+    pub(crate) fn key(&self, number: u32) -> TextKey<'_> {
+        TextKey { prefix: self.prefixes[number as usize], number, dictionary: self }
+    }
+
+    fn add(&mut self, text: &str) -> u32 {
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => self.extend(),
+        };
+        let at = number as usize;
+        let text: Arc<str> = text.into();
+        let folded = match self.describe {
+            None => fold(&text),
+            Some(describe) => {
+                let words = describe(&text);
+                let folded = fold(&format!("{words}\0{text}"));
+                self.words[at] = words.into();
+                folded
+            }
+        };
+        self.prefixes[at] = prefix(&folded);
+        self.folded[at] = if *folded == *text { text.clone() } else { folded.into() };
+        self.texts[at] = text;
+        let Self { texts, by_text, hasher, .. } = self;
+        let hash = |number: &u32| hasher.hash_one(&*texts[*number as usize]);
+        by_text.insert_unique(hash(&number), number, hash);
+        number
+    }
+
+    /// One more number, without a text yet.
+    fn extend(&mut self) -> u32 {
+        let number = u32::try_from(self.texts.len()).expect("memory ends before 2^32 texts do");
+        self.texts.push(Arc::default());
+        self.folded.push(Arc::default());
+        self.prefixes.push(0);
+        self.uses.push(0);
+        if self.describe.is_some() {
+            self.words.push(Arc::default());
+        }
+        number
+    }
+
+    /// By letter in any case, then exactly; what is shown first, then the text behind it.
+    fn compare(&self, one: u32, other: u32) -> Ordering {
+        let folded = |number: u32| &self.folded[number as usize];
+        folded(one)
+            .cmp(folded(other))
+            .then_with(|| self.words(one).cmp(self.words(other)))
+            .then_with(|| self.text(one).cmp(self.text(other)))
+    }
+}
+
+/// The place of a text in the alphabet: texts compare in lower case, then exactly.
+#[derive(Clone, Copy)]
+pub(crate) struct TextKey<'a> {
+    prefix: u64,
+    number: u32,
+    dictionary: &'a Dictionary,
+}
+
+impl Ord for TextKey<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.number == other.number {
+            return Ordering::Equal;
+        }
+        self.prefix.cmp(&other.prefix).then_with(|| self.dictionary.compare(self.number, other.number))
+    }
+}
+
+impl PartialOrd for TextKey<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for TextKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for TextKey<'_> {}
+
+/// The text in lower case, each character by itself: the lower case of a part is then a part of the lower case, which
+/// `str::to_lowercase` with its final sigma does not promise.
+pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(char::to_lowercase).collect() }
+}
+
+/// The first eight bytes as a number that compares as they do.
+fn prefix(folded: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let length = folded.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&folded.as_bytes()[..length]);
+    u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_one_number_however_often_it_is_used() {
+        let mut users = Dictionary::plain();
+        let anna = users.acquire("anna");
+        assert_eq!(users.acquire("anna"), anna);
+        assert_ne!(users.acquire("Anna"), anna);
+        assert_eq!(users.len(), 2);
+    }
+
+    #[test]
+    fn a_text_is_forgotten_with_its_last_use_and_its_number_goes_to_another() {
+        let mut users = Dictionary::plain();
+        let anna = users.acquire("anna");
+        users.acquire("anna");
+        users.release(anna);
+        assert_eq!(users.find("anna"), Some(anna));
+        users.release(anna);
+        assert_eq!((users.find("anna"), users.len()), (None, 0));
+        assert_eq!(users.acquire("ben"), anna);
+        assert_eq!(&**users.text(anna), "ben");
+    }
+
+    #[test]
+    fn texts_are_in_order_in_any_case_then_exactly() {
+        let mut users = Dictionary::plain();
+        let mut names =
+            ["ben", "Anna-Maria", "anna-maria", "Ärger", "anna-marie", "ann", ""].map(|name| users.acquire(name));
+        names.sort_by_key(|number| users.key(*number));
+        let names = names.map(|number| &**users.text(number));
+        assert_eq!(names, ["", "ann", "Anna-Maria", "anna-maria", "anna-marie", "ben", "Ärger"]);
+    }
+
+    #[test]
+    fn agents_are_in_order_of_their_words_and_described_once_each() {
+        let mut agents = Dictionary::described(|agent| agent.chars().rev().collect());
+        let mut numbers = ["ab", "cb", "ca"].map(|agent| agents.acquire(agent));
+        assert_eq!(&**agents.words(numbers[0]), "ba");
+        numbers.sort_by_key(|number| agents.key(*number));
+        assert_eq!(numbers.map(|number| &**agents.words(number)), ["ac", "ba", "bc"]);
+    }
+
+    #[test]
+    fn the_lower_case_of_a_part_is_part_of_the_lower_case() {
+        assert!(fold("ΟΔΟΣΑ").contains(&fold("ΟΔΟΣ")));
+        assert_eq!(fold("Straße É"), "straße é");
+    }
+}

@@ -1,0 +1,77 @@
+//! What tells followers that the table has changed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use app::session::page::Revision;
+use futures_core::stream::BoxStream;
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+
+/// The newest revision, for whoever follows it. A follower that is slow sees the newest only.
+pub(crate) struct Feed {
+    revisions: watch::Sender<Revision>,
+    /// Whether a session was touched since the last announcement.
+    touched: AtomicBool,
+}
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        Self { revisions: watch::Sender::new(Revision::default()), touched: AtomicBool::new(false) }
+    }
+
+    /// Announces a revision, unless a newer one has been announced.
+    pub(crate) fn publish(&self, revision: Revision) {
+        self.revisions.send_if_modified(|newest| {
+            let newer = revision > *newest;
+            if newer {
+                *newest = revision;
+            }
+            newer
+        });
+    }
+
+    /// The revisions announced from now on. Ends with the store.
+    pub(crate) fn follow(&self) -> BoxStream<'static, Revision> {
+        Box::pin(WatchStream::from_changes(self.revisions.subscribe()))
+    }
+
+    /// Notes that a session was touched. Called for every accepted request, so it writes only when it must.
+    pub(crate) fn note_touch(&self) {
+        if !self.touched.load(Ordering::Relaxed) {
+            self.touched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a session was touched since this was last asked.
+    pub(crate) fn take_touched(&self) -> bool {
+        self.touched.swap(false, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_follower_sees_the_newest_revision_only() {
+        let feed = Feed::new();
+        let mut revisions = feed.follow();
+        for revision in [1, 2, 5, 4] {
+            feed.publish(Revision(revision));
+        }
+        assert_eq!(revisions.next().await, Some(Revision(5)));
+        drop(feed);
+        assert_eq!(revisions.next().await, None);
+    }
+
+    #[test]
+    fn touches_are_told_once() {
+        let feed = Feed::new();
+        feed.note_touch();
+        feed.note_touch();
+        assert!(feed.take_touched());
+        assert!(!feed.take_touched());
+    }
+}

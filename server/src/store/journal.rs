@@ -1,0 +1,329 @@
+//! The journal: the durable truth, in one redb file.
+//!
+//! Rows are keyed by the session id, so that new ones go side by side; there is no index on disk. Every commit is in two
+//! phases. After a failed one redb takes no more changes, so the database is closed and opened again before the next.
+
+use std::{collections::HashSet, panic, path::Path, sync::Arc};
+
+use app::session::SessionId;
+use redb::{
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableDefinition, TableError,
+    WriteTransaction, backends::InMemoryBackend,
+};
+
+use super::{
+    medium::{self, Absent, Medium},
+    open_error::OpenError,
+    purge::Portion,
+    row::Row,
+    sealed::RecordError,
+    table::Table,
+    tombstone::Tombstone,
+};
+
+/// What the tables below mean. A change of meaning takes the next number.
+const SCHEMA: u64 = 1;
+
+/// `schema`, and `next_id`: the id that the next session gets.
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// [`Row`]s by session id.
+const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
+/// [`Tombstone`]s by their number.
+const TOMBSTONES: TableDefinition<u64, &[u8]> = TableDefinition::new("tombstones");
+/// Accounts by the key of their name, in a form that is not the store's business.
+const ACCOUNTS: TableDefinition<&str, &[u8]> = TableDefinition::new("accounts");
+
+/// The durable truth. One thread owns it.
+#[derive(Debug)]
+pub struct Journal {
+    medium: Medium,
+    /// `None` from a failed commit on until it is opened again.
+    database: Option<Database>,
+}
+
+/// What one commit makes durable, all or nothing.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// Rows of new sessions.
+    pub(crate) created: Vec<(u64, Vec<u8>)>,
+    /// The id that the next session gets, if that has changed.
+    pub(crate) next_id: Option<u64>,
+    /// Sessions that have ended, few enough to remove their rows at once.
+    pub(crate) removed: Vec<u64>,
+    /// Sessions that have ended, too many for that.
+    pub(crate) tombstone: Option<Tombstone>,
+    /// New rows of sessions that are there; one that is not there is left alone.
+    pub(crate) touched: Vec<(u64, Vec<u8>)>,
+    /// Accounts by key.
+    pub(crate) accounts: Vec<(String, Vec<u8>)>,
+    /// Rows of sessions that ended in an earlier commit.
+    pub(crate) purged: Option<Portion>,
+}
+
+impl Changes {
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.created.is_empty()
+            && self.next_id.is_none()
+            && self.removed.is_empty()
+            && self.tombstone.is_none()
+            && self.touched.is_empty()
+            && self.accounts.is_empty()
+            && self.purged.is_none()
+    }
+}
+
+/// What is read at the start beside the sessions.
+pub(crate) struct Loaded {
+    /// The id that the next session gets.
+    pub(crate) next_id: u64,
+    /// Sessions whose rows are still to be removed.
+    pub(crate) tombstones: Vec<Tombstone>,
+}
+
+impl Journal {
+    /// Opens the journal in a data directory, both made if they are not there: the directory for its owner only
+    /// (0700), the file too (0600). Every page of the file is verified; a file left by a crash is repaired.
+    ///
+    /// # Errors
+    /// [`OpenError`]. A file that is damaged or from another version is left as it is.
+    pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        let path = medium::make_file(data_dir)?;
+        refuse_newer(&path)?;
+        Self::on(Medium::File(path))
+    }
+
+    /// A journal in memory, gone with the process.
+    ///
+    /// # Errors
+    /// [`OpenError`], if memory fails.
+    pub fn in_memory() -> Result<Self, OpenError> {
+        Self::on_backend(Arc::new(InMemoryBackend::new()))
+    }
+
+    /// A journal on a medium of the caller's, for tests that make it fail. The medium outlives the journal: another one
+    /// can be opened on it.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn on_backend(backend: Arc<dyn StorageBackend>) -> Result<Self, OpenError> {
+        Self::on(Medium::Backend(backend))
+    }
+
+    fn on(medium: Medium) -> Result<Self, OpenError> {
+        let database = medium.open(Absent::Make).map_err(|error| medium.blame(error))?;
+        match schema(&database).map_err(|error| medium.blame(error))? {
+            Schema::Known => {}
+            Schema::None => make_tables(&database).map_err(|error| medium.blame(error))?,
+            Schema::Newer(found) => return Err(newer(medium.name(), found)),
+            Schema::Foreign => return Err(foreign(medium.name())),
+        }
+        Ok(Self { medium, database: Some(database) })
+    }
+
+    /// Whether the journal takes changes.
+    pub(crate) fn is_open(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Opens the journal again after a failed commit.
+    ///
+    /// # Errors
+    /// As [`Journal::open`]; also when the file is no longer there: a new one would know of no session.
+    pub(crate) fn reopen(&mut self) -> Result<(), OpenError> {
+        self.database = None;
+        let database = self.medium.open(Absent::Fail).map_err(|error| self.medium.blame(error))?;
+        match schema(&database).map_err(|error| self.medium.blame(error))? {
+            Schema::Known => self.database = Some(database),
+            Schema::Newer(found) => return Err(newer(self.medium.name(), found)),
+            Schema::None | Schema::Foreign => return Err(foreign(self.medium.name())),
+        }
+        Ok(())
+    }
+
+    /// Makes changes durable. After an error they may be durable or not, and the journal is to be opened again.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) fn commit(&mut self, changes: &Changes) -> Result<(), redb::Error> {
+        let database = self.database.as_ref().ok_or(redb::Error::DatabaseClosed)?;
+        let outcome = in_one_commit(database, |transaction| write(transaction, changes));
+        if outcome.is_err() {
+            self.database = None;
+        }
+        outcome
+    }
+
+    /// Fills an empty table with the sessions. One pass.
+    ///
+    /// # Errors
+    /// [`OpenError::Damaged`] with the id of a row that cannot be read.
+    pub(crate) fn load(&self, table: &mut Table) -> Result<Loaded, OpenError> {
+        self.read(|database| load(database, table)).map_err(|error| self.medium.blame(error))
+    }
+
+    /// All accounts by key.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) fn accounts(&self) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+        self.read(|database| {
+            let accounts = database.begin_read()?.open_table(ACCOUNTS)?;
+            accounts
+                .iter()?
+                .map(|account| account.map(|(key, value)| (key.value().to_owned(), value.value().to_vec())))
+                .collect::<Result<_, _>>()
+                .map_err(redb::Error::from)
+        })
+    }
+
+    /// Closes the journal; it can then only be opened again.
+    ///
+    /// # Errors
+    /// What the database says. What was committed is durable all the same.
+    pub(crate) fn close(&mut self) -> Result<(), redb::Error> {
+        match self.database.take() {
+            Some(database) => Ok(database.close()?),
+            None => Ok(()),
+        }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+        read(self.database.as_ref().ok_or(redb::Error::DatabaseClosed)?)
+    }
+}
+
+/// Refuses the file of a newer keepwatch before it is opened for writing, which alone would change its bytes.
+///
+/// Whatever else is wrong is left for that opening to find, which verifies the file: this look trusts it, and may panic on
+/// a damaged one. A file left by a crash cannot be looked at; it is refused after its repair.
+fn refuse_newer(path: &Path) -> Result<(), OpenError> {
+    let look = || -> Result<Schema, redb::Error> {
+        let database = medium::builder().open_read_only(path)?;
+        let schema = schema(&database)?;
+        database.close()?;
+        Ok(schema)
+    };
+    let name = || path.display().to_string();
+    match panic::catch_unwind(look) {
+        Ok(Ok(Schema::Newer(found))) => Err(newer(name(), found)),
+        Ok(Err(redb::Error::DatabaseAlreadyOpen)) => Err(OpenError::InUse { path: name() }),
+        _ => Ok(()),
+    }
+}
+
+enum Schema {
+    /// Nothing is stored yet.
+    None,
+    Known,
+    Newer(u64),
+    /// There are tables, but not ours.
+    Foreign,
+}
+
+fn schema(database: &impl ReadableDatabase) -> Result<Schema, redb::Error> {
+    let transaction = database.begin_read()?;
+    let found = match transaction.open_table(META) {
+        Ok(meta) => meta.get("schema")?.map(|schema| schema.value()),
+        Err(TableError::TableDoesNotExist(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match found {
+        Some(SCHEMA) => Schema::Known,
+        Some(newer) if newer > SCHEMA => Schema::Newer(newer),
+        Some(_) => Schema::Foreign,
+        None if transaction.list_tables()?.next().is_some() => Schema::Foreign,
+        None => Schema::None,
+    })
+}
+
+fn newer(path: String, found: u64) -> OpenError {
+    OpenError::OtherVersion { path, found: format!("schema {found}"), known: format!("schema {SCHEMA}") }
+}
+
+fn foreign(path: String) -> OpenError {
+    OpenError::Damaged { path, reason: "it is no session store".to_owned() }
+}
+
+fn make_tables(database: &Database) -> Result<(), redb::Error> {
+    in_one_commit(database, |transaction| {
+        transaction.open_table(META)?.insert("schema", SCHEMA)?;
+        transaction.open_table(SESSIONS)?;
+        transaction.open_table(TOMBSTONES)?;
+        transaction.open_table(ACCOUNTS)?;
+        Ok(())
+    })
+}
+
+fn in_one_commit(
+    database: &Database,
+    write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_two_phase_commit(true);
+    write(&transaction)?;
+    Ok(transaction.commit()?)
+}
+
+fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::Error> {
+    if let Some(next_id) = changes.next_id {
+        transaction.open_table(META)?.insert("next_id", next_id)?;
+    }
+    let mut sessions = transaction.open_table(SESSIONS)?;
+    for (id, row) in &changes.created {
+        sessions.insert(*id, row.as_slice())?;
+    }
+    for id in changes.removed.iter().chain(changes.purged.iter().flat_map(|portion| &portion.ids)) {
+        sessions.remove(*id)?;
+    }
+    for (id, row) in &changes.touched {
+        let is_there = sessions.get(*id)?.is_some();
+        if is_there {
+            sessions.insert(*id, row.as_slice())?;
+        }
+    }
+    let mut tombstones = transaction.open_table(TOMBSTONES)?;
+    if let Some(tombstone) = &changes.tombstone {
+        tombstones.insert(tombstone.seq, tombstone.encode().as_slice())?;
+    }
+    if let Some(seq) = changes.purged.as_ref().and_then(|portion| portion.finished) {
+        tombstones.remove(seq)?;
+    }
+    let mut accounts = transaction.open_table(ACCOUNTS)?;
+    for (key, value) in &changes.accounts {
+        accounts.insert(key.as_str(), value.as_slice())?;
+    }
+    Ok(())
+}
+
+fn load(database: &Database, table: &mut Table) -> Result<Loaded, redb::Error> {
+    let damaged = |what: &str, key: u64, error: RecordError| {
+        redb::Error::Corrupted(format!("{what} {key} cannot be read: {error}"))
+    };
+    let transaction = database.begin_read()?;
+    let mut tombstones = Vec::new();
+    for entry in transaction.open_table(TOMBSTONES)?.iter()? {
+        let (seq, record) = entry?;
+        let seq = seq.value();
+        tombstones.push(Tombstone::decode(seq, record.value()).map_err(|error| damaged("tombstone", seq, error))?);
+    }
+    let ended: HashSet<u64> = tombstones.iter().flat_map(|tombstone| tombstone.ids.iter().copied()).collect();
+
+    let sessions = transaction.open_table(SESSIONS)?;
+    table.reserve(usize::try_from(sessions.len()?).unwrap_or(0).saturating_sub(ended.len()));
+    let mut newest_row = 0;
+    for entry in sessions.iter()? {
+        let (id, record) = entry?;
+        let id = id.value();
+        newest_row = id;
+        if !ended.contains(&id) {
+            let row = Row::decode(SessionId(id), record.value()).map_err(|error| damaged("session", id, error))?;
+            table.insert(&row);
+        }
+    }
+
+    let next_id = transaction.open_table(META)?.get("next_id")?.map_or(1, |next_id| next_id.value());
+    let next_id = next_id.max(newest_row.saturating_add(1));
+    table.begin(SessionId(next_id - 1));
+    Ok(Loaded { next_id, tombstones })
+}

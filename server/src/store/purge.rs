@@ -1,0 +1,115 @@
+//! Rows of ended sessions that are still to be removed from the disk, by and by.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::tombstone::Tombstone;
+
+/// Rows removed in one commit: a command that comes meanwhile waits for some milliseconds.
+const PORTION: usize = 250;
+/// A portion goes along with other changes when there was no idle moment for this long.
+const OVERDUE_AFTER: Duration = Duration::from_secs(1);
+
+/// Rows to remove in one commit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Portion {
+    pub(crate) ids: Vec<u64>,
+    /// The tombstone whose last rows these are.
+    pub(crate) finished: Option<u64>,
+}
+
+/// What is still to be removed. Removing a row twice does no harm, so nothing is kept about progress but in memory.
+pub(crate) struct Purge {
+    next_seq: u64,
+    tombstones: VecDeque<Tombstone>,
+    /// How many rows of the first tombstone are gone.
+    gone: usize,
+    last_at: Instant,
+}
+
+impl Purge {
+    /// Goes on with the tombstones found in the journal.
+    pub(crate) fn new(tombstones: Vec<Tombstone>, now: Instant) -> Self {
+        let next_seq = tombstones.iter().map(|tombstone| tombstone.seq + 1).max().unwrap_or(0);
+        Self { next_seq, tombstones: tombstones.into(), gone: 0, last_at: now }
+    }
+
+    /// A tombstone for these sessions, under a key that no other has had, also if its commit fails.
+    pub(crate) fn tombstone(&mut self, ids: Vec<u64>) -> Tombstone {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        Tombstone { seq, ids }
+    }
+
+    /// Whether anything is left to remove.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.tombstones.is_empty()
+    }
+
+    /// What to remove next, when no command waits.
+    pub(crate) fn portion(&self) -> Option<Portion> {
+        let tombstone = self.tombstones.front()?;
+        let end = tombstone.ids.len().min(self.gone + PORTION);
+        Some(Portion {
+            ids: tombstone.ids[self.gone..end].to_vec(),
+            finished: (end == tombstone.ids.len()).then_some(tombstone.seq),
+        })
+    }
+
+    /// The same beside other changes: only when it has waited for long.
+    pub(crate) fn overdue_portion(&self, now: Instant) -> Option<Portion> {
+        (now.saturating_duration_since(self.last_at) >= OVERDUE_AFTER).then(|| self.portion()).flatten()
+    }
+
+    /// Notes what a commit has made durable.
+    pub(crate) fn note(&mut self, tombstone: Option<Tombstone>, removed: Option<Portion>, now: Instant) {
+        if !self.is_pending() {
+            self.last_at = now;
+        }
+        self.tombstones.extend(tombstone);
+        if let Some(portion) = removed {
+            self.last_at = now;
+            self.gone += portion.ids.len();
+            if portion.finished.is_some() {
+                self.tombstones.pop_front();
+                self.gone = 0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_removed_once_in_portions_and_each_tombstone_with_its_last() {
+        let now = Instant::now();
+        let mut purge = Purge::new(vec![Tombstone { seq: 4, ids: (0..600).collect() }], now);
+        let second = purge.tombstone(vec![1_000]);
+        assert_eq!(second.seq, 5);
+        purge.note(Some(second), None, now);
+
+        let mut portions = Vec::new();
+        while let Some(portion) = purge.portion() {
+            portions.push((portion.ids.len(), portion.finished));
+            purge.note(None, Some(portion), now);
+        }
+
+        assert_eq!(portions, [(250, None), (250, None), (100, Some(4)), (1, Some(5))]);
+        assert!(!purge.is_pending());
+    }
+
+    #[test]
+    fn a_portion_that_was_not_made_durable_comes_again() {
+        let now = Instant::now();
+        let mut purge = Purge::new(Vec::new(), now);
+        let tombstone = purge.tombstone((0..300).collect());
+        purge.note(Some(tombstone), None, now);
+        assert_eq!(purge.portion(), purge.portion());
+        assert_eq!(purge.overdue_portion(now), None);
+        assert!(purge.overdue_portion(now + OVERDUE_AFTER).is_some());
+    }
+}

@@ -1,0 +1,188 @@
+//! Reads of the table: part of the list, one user's sessions, some sessions, newer sessions.
+
+use std::cmp::Reverse;
+
+use app::session::{
+    Session, SessionId, SessionType,
+    column::Column,
+    page::Page,
+    query::{Filter, SessionQuery},
+};
+
+use super::{
+    matcher::Matcher,
+    table::{Slot, Table},
+    window::Window,
+};
+
+/// Part of the list. One pass.
+pub(crate) fn list(table: &Table, query: &SessionQuery) -> Page {
+    let revision = table.revision();
+    let found = match query.sort.column {
+        Column::Username => find(table, query, |slot| table.usernames.key(table.user(slot))),
+        Column::SessionType => {
+            let places = type_places();
+            find(table, query, |slot| places[table.type_index(slot)])
+        }
+        Column::Address => find(table, query, |slot| table.address_key(slot)),
+        Column::LastActive => find(table, query, |slot| table.last_active_at(slot)),
+        Column::ServerName => find(table, query, |slot| table.server_names.key(table.server(slot))),
+        Column::UserAgent => find(table, query, |slot| table.user_agents.key(table.agent(slot))),
+    };
+    Page {
+        revision,
+        counts: table.counts(),
+        total: found.total,
+        as_of: table.newest_id(),
+        sessions: found.slots.into_iter().map(|slot| table.session(slot)).collect(),
+    }
+}
+
+/// All sessions of one user, newest activity first. One pass over one column.
+pub(crate) fn of_user(table: &Table, username: &str) -> Vec<Session> {
+    let Some(user) = table.usernames.find(username) else { return Vec::new() };
+    let slots = table.slots().filter(|slot| table.user(*slot) == user);
+    let mut sessions: Vec<_> = slots.map(|slot| table.session(slot)).collect();
+    sessions.sort_unstable_by_key(|session| Reverse((session.last_active_at, session.id)));
+    sessions
+}
+
+/// The sessions among `ids` that are there, in the order of `ids`.
+pub(crate) fn get_many(table: &Table, ids: &[SessionId]) -> Vec<Session> {
+    ids.iter().filter_map(|id| table.find(*id)).map(|slot| table.session(slot)).collect()
+}
+
+/// How many sessions newer than `as_of` match. Costs a look-up for each newer id, at most one pass.
+pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId) -> u64 {
+    let matcher = Matcher::new(table, filter);
+    let newest = table.newest_id().0;
+    let count = if newest.saturating_sub(as_of.0) <= table.len() as u64 {
+        let newer = as_of.0.saturating_add(1)..=newest;
+        newer.filter_map(|id| table.find(SessionId(id))).filter(|slot| matcher.matches(table, *slot)).count()
+    } else {
+        table.slots().filter(|slot| table.id(*slot) > as_of && matcher.matches(table, *slot)).count()
+    };
+    count as u64
+}
+
+struct Found {
+    /// All that match.
+    total: u64,
+    /// Those asked for, in order.
+    slots: Vec<Slot>,
+}
+
+/// The rows that a query asks for, compared by a key of its column and then by id.
+fn find<K: Ord + Copy>(table: &Table, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
+    if query.sort.descending {
+        find_in_order(table, query, |slot| Reverse((key(slot), table.id(slot))))
+    } else {
+        find_in_order(table, query, |slot| (key(slot), table.id(slot)))
+    }
+}
+
+fn find_in_order<K: Ord + Copy>(table: &Table, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
+    let matcher = Matcher::new(table, &query.filter);
+    let mut window = Window::new(query.first, query.limit);
+    let mut total = 0;
+    for slot in table.slots().filter(|slot| matcher.matches(table, *slot)) {
+        total += 1;
+        window.push((key(slot), slot));
+    }
+    Found { total, slots: window.into_rows().into_iter().map(|(_, slot)| slot).collect() }
+}
+
+/// The place of each type in the alphabet, as lists show it.
+fn type_places() -> [usize; 3] {
+    SessionType::ALL.map(|one| SessionType::ALL.iter().filter(|other| other.label() < one.label()).count())
+}
+
+#[cfg(test)]
+mod tests {
+    use app::{session::query::Sort, time::Timestamp};
+
+    use super::{
+        super::{
+            row::Row,
+            table::tests::{row, table},
+        },
+        *,
+    };
+
+    fn ids(sessions: &[Session]) -> Vec<u64> {
+        sessions.iter().map(|session| session.id.0).collect()
+    }
+
+    fn sorted(table: &Table, column: Column, descending: bool) -> Vec<u64> {
+        let query = SessionQuery { sort: Sort { column, descending }, ..SessionQuery::default() };
+        ids(&list(table, &query).sessions)
+    }
+
+    #[test]
+    fn every_column_sorts_with_ties_by_id_in_the_same_direction() {
+        let at = Timestamp::from_millis;
+        let table = table([
+            Row { last_active_at: at(3), server_name: "b", user_agent: "x", ..row(1, "Ben") },
+            Row { last_active_at: at(2), server_name: "a", user_agent: "X", ..row(2, "anna") },
+            Row {
+                last_active_at: at(2),
+                session_type: SessionType::Browser,
+                address: "::1".parse().unwrap(),
+                server_name: "a",
+                user_agent: "y",
+                ..row(3, "anna")
+            },
+            Row {
+                last_active_at: at(1),
+                session_type: SessionType::Other,
+                address: [9, 0, 0, 1].into(),
+                server_name: "C",
+                user_agent: "a",
+                ..row(4, "carl")
+            },
+        ]);
+        for (column, expected) in [
+            (Column::Username, [2, 3, 1, 4]),
+            (Column::SessionType, [3, 4, 1, 2]),
+            (Column::Address, [4, 1, 2, 3]),
+            (Column::LastActive, [4, 2, 3, 1]),
+            (Column::ServerName, [2, 3, 1, 4]),
+            (Column::UserAgent, [4, 2, 1, 3]),
+        ] {
+            assert_eq!(sorted(&table, column, false), expected, "{column:?}");
+            let mut backwards = expected;
+            backwards.reverse();
+            assert_eq!(sorted(&table, column, true), backwards, "{column:?} descending");
+        }
+    }
+
+    #[test]
+    fn a_page_has_the_exact_total_whatever_its_size() {
+        let table = table((1..=500_u64).map(|id| row(id, if id.is_multiple_of(5) { "anna" } else { "ben" })));
+        let filter = Filter { session_type: None, search: "anna".to_owned() };
+        let page = list(&table, &SessionQuery { filter, first: 90, limit: 20, ..SessionQuery::default() });
+        assert_eq!((page.total, page.as_of, page.counts.active_users), (100, SessionId(500), 2));
+        assert_eq!(ids(&page.sessions), [50, 45, 40, 35, 30, 25, 20, 15, 10, 5]);
+    }
+
+    #[test]
+    fn newer_sessions_are_counted_the_same_whichever_way() {
+        let mut table = table((1..=100).map(|id| row(id, "anna")));
+        for id in (1..=100_u64).filter(|id| !id.is_multiple_of(4)) {
+            table.remove(table.find(SessionId(id)).unwrap());
+        }
+        for as_of in 0..=101_u64 {
+            let newer = count_newer(&table, &Filter::default(), SessionId(as_of));
+            assert_eq!(newer, (as_of + 1..=100).filter(|id| id.is_multiple_of(4)).count() as u64, "newer than {as_of}");
+        }
+        assert_eq!(count_newer(&table, &Filter::default(), SessionId(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn some_sessions_come_in_the_order_asked_for() {
+        let table = table([row(1, "anna"), row(2, "ben"), row(3, "anna")]);
+        assert_eq!(ids(&get_many(&table, &[3, 9, 1].map(SessionId))), [3, 1]);
+        assert_eq!(ids(&of_user(&table, "anna")), [3, 1]);
+        assert!(of_user(&table, "Anna").is_empty());
+    }
+}

@@ -1,0 +1,98 @@
+//! The table, and the sessions that other tests of the store put into one.
+
+use super::*;
+
+/// A session with its own token, for tests.
+pub(crate) fn row(id: u64, username: &str) -> Row<'_> {
+    let mut token_hash = [0; 32];
+    token_hash[..8].copy_from_slice(&hash_of_id(id).to_le_bytes());
+    Row {
+        id: SessionId(id),
+        token_hash: TokenHash(token_hash),
+        session_type: SessionType::RestApi,
+        address: [10, 20, 1, 4].into(),
+        created_at: Timestamp::from_millis(1_000),
+        last_active_at: Timestamp::from_millis(1_000),
+        username,
+        server_name: "keep-01",
+        user_agent: "curl/8.14",
+    }
+}
+
+/// A table of these sessions; User-Agents are described by themselves.
+pub(crate) fn table<'a>(rows: impl IntoIterator<Item = Row<'a>>) -> Table {
+    let mut table = Table::new(str::to_owned);
+    for row in rows {
+        table.insert(&row);
+    }
+    table
+}
+
+#[test]
+fn a_session_is_found_by_token_and_by_id_until_it_is_removed() {
+    let mut table = table([row(1, "anna"), row(2, "ben")]);
+    let slot = table.find_token(&row(1, "").token_hash).unwrap();
+    assert_eq!(table.find(SessionId(1)), Some(slot));
+    assert_eq!(&*table.session(slot).username, "anna");
+
+    let ended = table.remove(slot);
+    assert_eq!(ended.id, SessionId(1));
+    assert_eq!(table.find_token(&ended.token_hash), None);
+    assert_eq!(table.find(SessionId(1)), None);
+    assert_eq!(table.slots().map(|slot| table.id(slot)).collect::<Vec<_>>(), [SessionId(2)]);
+}
+
+#[test]
+fn a_vacant_slot_is_used_again_with_nothing_left_of_the_one_before() {
+    let mut table = table([row(1, "anna")]);
+    table.touch(0, Timestamp::from_millis(2_000));
+    table.remove(0);
+    let other = Row { address: "2001:db8::1".parse().unwrap(), session_type: SessionType::Other, ..row(2, "ben") };
+    assert_eq!(table.insert(&other), 0);
+    assert_eq!(table.row(0), other);
+    assert!(table.take_touched(0, usize::MAX).rows.is_empty());
+}
+
+#[test]
+fn counts_follow_every_change() {
+    let mut table =
+        table([row(1, "anna"), row(2, "anna"), Row { session_type: SessionType::Browser, ..row(3, "ben") }]);
+    assert_eq!(table.counts(), Counts { active_users: 2, by_type: [2, 1, 0] });
+    table.remove(table.find(SessionId(3)).unwrap());
+    assert_eq!(table.counts(), Counts { active_users: 1, by_type: [2, 0, 0] });
+    assert_eq!((table.len(), table.newest_id(), table.revision()), (2, SessionId(3), Revision(4)));
+}
+
+#[test]
+fn a_touch_moves_the_instant_forward_only() {
+    let table = table([row(1, "anna")]);
+    assert!(table.touch(0, Timestamp::from_millis(5_000)));
+    assert!(!table.touch(0, Timestamp::from_millis(5_000)));
+    assert!(!table.touch(0, Timestamp::from_millis(4_000)));
+    assert_eq!(table.last_active_at(0), Timestamp::from_millis(5_000));
+}
+
+#[test]
+fn touched_rows_are_taken_once_and_in_portions() {
+    let table = table((1..=200).map(|id| row(id, "anna")));
+    for slot in [3, 64, 150, 199] {
+        table.touch(slot, Timestamp::from_millis(9_000));
+    }
+    let first = table.take_touched(0, 2);
+    assert_eq!(first.rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [4, 65]);
+    let rest = table.take_touched(first.next.unwrap(), 100);
+    assert_eq!(rest.rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [151, 200]);
+    assert_eq!(rest.next, None);
+    let (id, record) = &rest.rows[0];
+    assert_eq!(Row::decode(SessionId(*id), record).unwrap().last_active_at, Timestamp::from_millis(9_000));
+    assert!(table.take_touched(0, 100).rows.is_empty());
+}
+
+#[test]
+fn addresses_are_in_order_of_their_numbers_with_ipv4_first() {
+    let addresses = ["9.0.0.1", "10.0.0.1", "::1", "2001:db8::", "ffff::"];
+    let table =
+        table((1..).zip(addresses).map(|(id, address)| Row { address: address.parse().unwrap(), ..row(id, "a") }));
+    assert!(table.slots().map(|slot| table.address_key(slot)).is_sorted());
+    assert_eq!(table.slots().map(|slot| table.address(slot).to_string()).collect::<Vec<_>>(), addresses);
+}

@@ -1,0 +1,86 @@
+//! The rows of one window of a sorted list, found without sorting the list.
+
+/// Below this many rows the window keeps everything: cutting would cost more.
+const FEW_ROWS: usize = 256;
+
+/// Keeps the rows that may lie in a window while all rows pass by in any order. Costs a comparison for most rows, and
+/// memory for twice the rows up to the window's end.
+///
+/// Rows must all be different, or which of two equal ones is in the window is left open.
+pub(crate) struct Window<R> {
+    first: usize,
+    end: usize,
+    kept: Vec<R>,
+    /// Rows from here on lie behind the window.
+    bound: Option<R>,
+}
+
+impl<R: Ord + Copy> Window<R> {
+    /// The window of `limit` rows from row number `first`, counted from 0.
+    pub(crate) fn new(first: u64, limit: u32) -> Self {
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        Self { first, end: first.saturating_add(limit as usize), kept: Vec::new(), bound: None }
+    }
+
+    /// Lets a row pass by.
+    pub(crate) fn push(&mut self, row: R) {
+        if self.bound.is_some_and(|bound| row >= bound) {
+            return;
+        }
+        self.kept.push(row);
+        if self.kept.len() >= self.end.saturating_mul(2).max(FEW_ROWS) {
+            self.cut();
+        }
+    }
+
+    /// The rows of the window, in order.
+    pub(crate) fn into_rows(mut self) -> Vec<R> {
+        self.cut();
+        if self.first >= self.kept.len() {
+            return Vec::new();
+        }
+        self.kept.select_nth_unstable(self.first);
+        let mut rows = self.kept.split_off(self.first);
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Drops the rows behind the window.
+    fn cut(&mut self) {
+        if self.end > 0 && self.kept.len() > self.end {
+            self.kept.select_nth_unstable(self.end - 1);
+            self.bound = Some(self.kept[self.end - 1]);
+        }
+        self.kept.truncate(self.end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_window_is_what_sorting_everything_shows(
+            rows in proptest::collection::hash_set(any::<u16>(), 0..2_000),
+            first in 0_u64..2_100,
+            limit in 0_u32..50,
+        ) {
+            let mut window = Window::new(first, limit);
+            rows.iter().for_each(|row| window.push(*row));
+            let mut sorted: Vec<_> = rows.into_iter().collect();
+            sorted.sort_unstable();
+            let expected: Vec<_> = sorted.into_iter().skip(first as usize).take(limit as usize).collect();
+            prop_assert_eq!(window.into_rows(), expected);
+        }
+    }
+
+    #[test]
+    fn a_window_far_behind_the_end_is_empty() {
+        let mut window = Window::new(u64::MAX, 50);
+        (0..1_000).for_each(|row| window.push(row));
+        assert_eq!(window.into_rows(), [] as [i32; 0]);
+    }
+}

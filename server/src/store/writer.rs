@@ -1,0 +1,361 @@
+//! The writer: the one thread that changes sessions.
+//!
+//! It drains its queue, makes one commit for all, applies it to the table and answers. A delete leaves the table before
+//! the commit and a create enters after it, so that whatever happens in between denies. What a failed commit was to end
+//! stays out of the table and is part of every commit until one succeeds.
+
+use std::{
+    iter, mem,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use app::{
+    session::{
+        Lifetimes, Session, SessionId,
+        selection::{Deleted, Selection},
+        store::{EndReason, NewSession, StoreError},
+    },
+    time::Timestamp,
+};
+
+use super::{
+    journal::{Changes, Journal, Loaded},
+    purge::Purge,
+    queue::{CloseError, Command, Reply},
+    row::Row,
+    selection,
+    shared::Shared,
+    table::{Slot, Table},
+    touches::Touches,
+};
+
+/// The most commands that share a commit.
+const COMMANDS: usize = 1_024;
+/// Up to this many ended sessions, their rows are removed in the commit that ends them; more get a tombstone.
+const REMOVED_AT_ONCE: usize = 64;
+/// Rows that leave the table under one lock: checks wait for less than a millisecond.
+const ROWS_UNDER_LOCK: usize = 1_024;
+/// Touched rows written beside other changes, in a commit of their own, and in each commit of a flush.
+const TOUCHED_BESIDE: usize = 250;
+const TOUCHED_ALONE: usize = 1_000;
+const TOUCHED_IN_FLUSH: usize = 10_000;
+/// The time between two tries to open the journal again.
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
+
+/// The thread's state.
+pub(crate) struct Writer {
+    commands: Receiver<Command>,
+    journal: Journal,
+    shared: Arc<Shared>,
+    /// The id that the next session gets. Also the ids of failed creates are never used again.
+    next_id: u64,
+    /// Sessions out of the table whose end is not known to be durable.
+    undurable: Vec<u64>,
+    purge: Purge,
+    touches: Touches,
+    reopen_at: Instant,
+}
+
+/// Commands on their way to one commit.
+#[derive(Default)]
+struct Batch {
+    created: Vec<Created>,
+    ended: Vec<u64>,
+    accounts: Vec<(String, Vec<u8>)>,
+    flushes: Vec<Reply<()>>,
+    answers: Vec<Answer>,
+}
+
+struct Created {
+    id: SessionId,
+    session: NewSession,
+    reply: Reply<Session>,
+}
+
+impl Created {
+    fn row(&self) -> Row<'_> {
+        Row::of_new(self.id, &self.session)
+    }
+}
+
+/// Sends an answer once the outcome of the commit is known.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+fn answer<T: 'static>(reply: Reply<T>, value: T) -> Answer {
+    // Whoever asked may have stopped waiting.
+    Box::new(move |outcome| _ = reply.send(outcome.map(|()| value)))
+}
+
+impl Writer {
+    pub(crate) fn new(commands: Receiver<Command>, journal: Journal, shared: Arc<Shared>, loaded: Loaded) -> Self {
+        let now = Instant::now();
+        Self {
+            commands,
+            journal,
+            shared,
+            next_id: loaded.next_id,
+            undurable: Vec::new(),
+            purge: Purge::new(loaded.tombstones, now),
+            touches: Touches::new(now),
+            reopen_at: now,
+        }
+    }
+
+    /// Works until no more commands can come.
+    pub(crate) fn run(mut self) -> Result<(), CloseError> {
+        loop {
+            match self.commands.recv_timeout(self.patience()) {
+                Ok(first) => self.execute(first),
+                Err(RecvTimeoutError::Timeout) => self.use_idle_moment(),
+                Err(RecvTimeoutError::Disconnected) => return self.close(),
+            }
+        }
+    }
+
+    /// How long to wait for a command before there is something else to do.
+    fn patience(&self) -> Duration {
+        let now = Instant::now();
+        let busy_at = if !self.journal.is_open() {
+            self.reopen_at
+        } else if self.purge.is_pending() || !self.undurable.is_empty() {
+            now
+        } else {
+            self.touches.due_at()
+        };
+        busy_at.saturating_duration_since(now)
+    }
+
+    fn execute(&mut self, first: Command) {
+        let waiting = self.commands.try_iter().take(COMMANDS - 1);
+        let commands: Vec<_> = iter::once(first).chain(waiting).collect();
+        if self.is_ready() {
+            self.attempt(commands);
+        } else {
+            commands.into_iter().for_each(|command| self.refuse(command));
+            self.shared.publish();
+        }
+    }
+
+    /// Does all commands in one commit.
+    fn attempt(&mut self, commands: Vec<Command>) {
+        let mut batch = Batch::default();
+        commands.into_iter().for_each(|command| self.prepare(command, &mut batch));
+
+        let now = Instant::now();
+        let changes = Changes {
+            created: batch.created.iter().map(|created| (created.id.0, created.row().encode())).collect(),
+            next_id: (!batch.created.is_empty()).then_some(self.next_id),
+            touched: self.touches.take(&self.shared.table.read(), TOUCHED_BESIDE, now),
+            accounts: batch.accounts,
+            purged: self.purge.overdue_portion(now),
+            ..Changes::default()
+        };
+        let outcome = self.commit(changes, batch.ended);
+
+        let mut answers = batch.answers;
+        match outcome {
+            Ok(()) => answers.extend(self.admit(batch.created)),
+            Err(error) => batch.created.into_iter().for_each(|created| _ = created.reply.send(Err(error))),
+        }
+        self.shared.publish();
+        answers.into_iter().for_each(|answer| answer(outcome));
+        if !batch.flushes.is_empty() {
+            let outcome = outcome.and_then(|()| self.flush());
+            batch.flushes.into_iter().for_each(|reply| _ = reply.send(outcome));
+        }
+    }
+
+    /// Takes a command into a batch. What it ends leaves the table here.
+    fn prepare(&mut self, command: Command, batch: &mut Batch) {
+        match command {
+            Command::Create { session, reply } => {
+                let id = SessionId(self.next_id);
+                self.next_id += 1;
+                batch.created.push(Created { id, session, reply });
+            }
+            Command::Delete { selection, spare, reason, reply } => {
+                let (deleted, ended) = self.delete(&selection, spare.as_deref(), reason);
+                batch.ended.extend(ended);
+                batch.answers.push(answer(reply, deleted));
+            }
+            Command::Sweep { lifetimes, now, reply } => {
+                let ended = self.sweep(&lifetimes, now);
+                batch.answers.push(answer(reply, ended.len() as u64));
+                batch.ended.extend(ended);
+            }
+            Command::Flush { reply } => batch.flushes.push(reply),
+            Command::PutAccount { key, value, reply } => {
+                batch.accounts.push((key, value));
+                batch.answers.push(answer(reply, ()));
+            }
+            Command::Accounts { reply } => {
+                let accounts = self.journal.accounts().map_err(|error| {
+                    tracing::error!("the accounts cannot be read: {error}");
+                    StoreError::Unavailable
+                });
+                _ = reply.send(accounts);
+            }
+        }
+    }
+
+    /// Answers a command while nothing can be made durable. Deletes take effect all the same.
+    fn refuse(&mut self, command: Command) {
+        const REFUSED: StoreError = StoreError::Unavailable;
+        match command {
+            Command::Create { reply, .. } => _ = reply.send(Err(REFUSED)),
+            Command::Delete { selection, spare, reason, reply } => {
+                let (_, ended) = self.delete(&selection, spare.as_deref(), reason);
+                self.undurable.extend(ended);
+                _ = reply.send(Err(StoreError::OutcomeUnknown));
+            }
+            Command::Sweep { reply, .. } => _ = reply.send(Err(REFUSED)),
+            Command::Flush { reply } | Command::PutAccount { reply, .. } => _ = reply.send(Err(REFUSED)),
+            Command::Accounts { reply } => _ = reply.send(Err(REFUSED)),
+        }
+    }
+
+    /// Takes a selection out of the table.
+    fn delete(&self, selection: &Selection, spare: Option<&str>, reason: EndReason) -> (Deleted, Vec<u64>) {
+        let chosen = selection::choose(&self.shared.table.read(), selection, spare);
+        let ended = self.end(&chosen.slots, reason, |_, _| true);
+        (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
+    }
+
+    /// Takes sessions past a deadline out of the table. One that is touched meanwhile stays.
+    fn sweep(&self, lifetimes: &Lifetimes, now: Timestamp) -> Vec<u64> {
+        let is_over =
+            |table: &Table, slot: Slot| lifetimes.reached(table.created_at(slot), table.last_active_at(slot), now);
+        let slots: Vec<_> = {
+            let table = self.shared.table.read();
+            table.slots().filter(|slot| is_over(&table, *slot)).collect()
+        };
+        self.end(&slots, EndReason::Expired, is_over)
+    }
+
+    /// Takes those of the slots out of the table that are still meant. Slots found before stay valid, because nothing
+    /// else changes the table.
+    fn end(&self, slots: &[Slot], reason: EndReason, is_meant: impl Fn(&Table, Slot) -> bool) -> Vec<u64> {
+        let mut ids = Vec::with_capacity(slots.len());
+        for slots in slots.chunks(ROWS_UNDER_LOCK) {
+            let mut ended = Vec::with_capacity(slots.len());
+            let mut table = self.shared.table.write();
+            for slot in slots {
+                if is_meant(&table, *slot) {
+                    ended.push(table.remove(*slot));
+                }
+            }
+            self.shared.ends.record(&ended, reason);
+            drop(table);
+            ids.extend(ended.iter().map(|session| session.id.0));
+        }
+        ids
+    }
+
+    /// Puts new sessions, now durable, into the table.
+    fn admit(&self, created: Vec<Created>) -> Vec<Answer> {
+        if created.is_empty() {
+            return Vec::new();
+        }
+        let mut table = self.shared.table.write();
+        let admit = |created: Created| {
+            let slot = table.insert(&created.row());
+            answer(created.reply, table.session(slot))
+        };
+        created.into_iter().map(admit).collect()
+    }
+
+    /// Makes changes durable, together with the end of sessions that have left the table.
+    fn commit(&mut self, mut changes: Changes, ended: Vec<u64>) -> Result<(), StoreError> {
+        let mut leaving = mem::take(&mut self.undurable);
+        leaving.extend(ended);
+        leaving.sort_unstable();
+        if leaving.len() > REMOVED_AT_ONCE {
+            changes.tombstone = Some(self.purge.tombstone(leaving));
+        } else {
+            changes.removed = leaving;
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        match self.journal.commit(&changes) {
+            Ok(()) => {
+                self.purge.note(changes.tombstone, changes.purged, Instant::now());
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!("a commit failed, the journal is going to be opened again: {error}");
+                self.shared.set_writable(false);
+                self.keep_for_later(changes);
+                Err(StoreError::OutcomeUnknown)
+            }
+        }
+    }
+
+    /// Keeps what a failed commit was to make durable, except creates: those are to end, should they have happened.
+    fn keep_for_later(&mut self, changes: Changes) {
+        self.undurable = changes.tombstone.map_or(changes.removed, |tombstone| tombstone.ids);
+        self.undurable.extend(changes.created.iter().map(|(id, _)| *id));
+        let table = self.shared.table.read();
+        let touched = changes.touched.iter().filter_map(|(id, _)| table.find(SessionId(*id)));
+        touched.for_each(|slot| table.mark_touched(slot));
+    }
+
+    /// Whether the journal takes changes, opening it again if that is due.
+    fn is_ready(&mut self) -> bool {
+        if self.journal.is_open() {
+            return true;
+        }
+        if Instant::now() < self.reopen_at {
+            return false;
+        }
+        match self.journal.reopen() {
+            Ok(()) => tracing::info!("the journal is open again"),
+            Err(error) => tracing::error!("the journal cannot be opened again: {error}"),
+        }
+        // Also after success: commits that fail one after another must not have it opened all the time.
+        self.reopen_at = Instant::now() + REOPEN_EVERY;
+        self.shared.set_writable(self.journal.is_open());
+        self.journal.is_open()
+    }
+
+    /// Does a portion of what can wait.
+    fn use_idle_moment(&mut self) {
+        if !self.is_ready() {
+            return;
+        }
+        let touched = self.touches.take(&self.shared.table.read(), TOUCHED_ALONE, Instant::now());
+        let changes = Changes { touched, purged: self.purge.portion(), ..Changes::default() };
+        // A failure is logged, and all this comes again.
+        _ = self.commit(changes, Vec::new());
+    }
+
+    /// Makes all touches so far durable, and whatever else waits for a commit.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let mut next = Some(0);
+        while let Some(position) = next {
+            let touched = self.shared.table.read().take_touched(position, TOUCHED_IN_FLUSH);
+            next = touched.next;
+            self.commit(Changes { touched: touched.rows, ..Changes::default() }, Vec::new())?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), CloseError> {
+        self.reopen_at = Instant::now();
+        if !self.is_ready() || self.flush().is_err() {
+            return Err(CloseError::NotDurable);
+        }
+        self.journal.close().map_err(|error| CloseError::Journal(error.to_string()))
+    }
+}
+
+/// However the thread ends, also by a panic, no more changes are taken.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.set_writable(false);
+    }
+}

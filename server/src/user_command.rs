@@ -1,0 +1,81 @@
+//! `keepwatch user`: accounts, while the server is stopped.
+
+use std::{
+    io::{BufRead, IsTerminal},
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use app::session::{Lifetimes, service::Sessions};
+
+use crate::{
+    auth::accounts::Accounts,
+    clock::SystemClock,
+    config::{PasswordArgs, UserCommand},
+    store::RedbStore,
+    user_agent,
+};
+
+/// Does what was asked on the data directory and says so.
+///
+/// # Errors
+/// One line that says what to change; nothing is then changed.
+pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
+    let data_dir = match &command {
+        UserCommand::Add { password, .. } | UserCommand::Passwd { password, .. } => &password.data.data_dir,
+        UserCommand::Disable { data, .. } | UserCommand::Enable { data, .. } | UserCommand::List { data } => &data.data_dir,
+    };
+    let store = RedbStore::open(data_dir, user_agent::in_words)?;
+    let accounts = Accounts::open(store.clone())?;
+    let sessions =
+        Sessions::new(Arc::new(store.clone()), Arc::new(SystemClock::default()), Lifetimes::default(), "");
+    let done = act(&accounts, &sessions, command).await;
+    let closed = store.close().context("closing the store");
+    print!("{}", done?);
+    closed
+}
+
+async fn act(accounts: &Accounts, sessions: &Sessions, command: UserCommand) -> anyhow::Result<String> {
+    Ok(match command {
+        UserCommand::Add { name, role, password } => {
+            let account = accounts.add(&name, role.into(), &read_password(&password)?, sessions.now()).await?;
+            format!("added {} ({})\n", account.name, account.role.as_str())
+        }
+        UserCommand::Passwd { name, password } => {
+            let account = accounts.set_password(sessions, &name, &read_password(&password)?).await?;
+            format!("new password for {}; its sessions are ended\n", account.name)
+        }
+        UserCommand::Disable { name, .. } => {
+            let account = accounts.set_disabled(sessions, &name, true).await?;
+            format!("disabled {}; its sessions are ended\n", account.name)
+        }
+        UserCommand::Enable { name, .. } => {
+            let account = accounts.set_disabled(sessions, &name, false).await?;
+            format!("enabled {}\n", account.name)
+        }
+        UserCommand::List { .. } => accounts
+            .list()
+            .iter()
+            .map(|account| {
+                let state = if account.disabled { "disabled" } else { "enabled" };
+                format!("{}\t{}\t{state}\n", account.name, account.role.as_str())
+            })
+            .collect(),
+    })
+}
+
+fn read_password(arguments: &PasswordArgs) -> anyhow::Result<String> {
+    if arguments.password_stdin {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).context("reading the password from standard input")?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    if !std::io::stdin().is_terminal() {
+        bail!("standard input is no terminal to ask for a password on: use --password-stdin");
+    }
+    let password = rpassword::prompt_password("Password: ")?;
+    if rpassword::prompt_password("Again: ")? != password {
+        bail!("the two passwords differ");
+    }
+    Ok(password)
+}

@@ -1,0 +1,176 @@
+//! The live channel over real sockets.
+
+use std::{net::SocketAddr, time::Duration};
+
+use app::{
+    live::{ClientMessage, Held, ServerMessage, Snapshot, View},
+    session::{SessionId, SessionType, query::SessionQuery},
+};
+use futures_util::{SinkExt, StreamExt};
+use server::{router, serve};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
+};
+use tokio_util::task::TaskTracker;
+
+use crate::support::{Asker, TestServer};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Serves the test server's router on a real port.
+async fn listen(server: &TestServer) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (router, shutdown) = (router::router(server.state.clone()), server.state.shutdown.clone());
+    tokio::spawn(async move { serve::serve(listener, router, &TaskTracker::new(), shutdown).await });
+    server::background::spawn(&TaskTracker::new(), &server.state);
+    address
+}
+
+async fn open(address: SocketAddr, asker: &Asker<'_>) -> Socket {
+    let mut request = format!("ws://{address}/live").into_client_request().unwrap();
+    let headers = request.headers_mut();
+    headers.insert("cookie", format!("keepwatch={}", asker.token.as_ref().unwrap()).parse().unwrap());
+    headers.insert("origin", "http://127.0.0.1:3000".parse().unwrap());
+    connect_async(request).await.unwrap().0
+}
+
+async fn say(socket: &mut Socket, message: &ClientMessage) {
+    socket.send(Message::text(serde_json::to_string(message).unwrap())).await.unwrap();
+}
+
+/// The next frame that says something.
+async fn hear(socket: &mut Socket) -> Result<ServerMessage, CloseFrame> {
+    loop {
+        let next = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("a frame in time");
+        match next.expect("an open socket").expect("a readable frame") {
+            Message::Text(text) => match serde_json::from_str(&text).unwrap() {
+                ServerMessage::Tick(_) => {}
+                message => return Ok(message),
+            },
+            Message::Close(Some(frame)) => return Err(frame),
+            _ => {}
+        }
+    }
+}
+
+/// Applies frames to a state until `wanted` holds.
+async fn follow(socket: &mut Socket, state: &mut Snapshot, wanted: impl Fn(&Snapshot) -> bool) {
+    while !wanted(state) {
+        match hear(socket).await.unwrap() {
+            ServerMessage::Snapshot(snapshot) => *state = snapshot,
+            ServerMessage::Patch(patch) => state.apply(patch),
+            ServerMessage::Tick(_) => {}
+        }
+    }
+}
+
+fn everything() -> View {
+    View { query: SessionQuery::default(), held: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_touches_and_deletes_reach_an_open_tab() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    let mut socket = open(address, &admin).await;
+    say(&mut socket, &ClientMessage::Watch(everything())).await;
+    let mut state = Snapshot::default();
+    follow(&mut socket, &mut state, |state| state.total == 1).await;
+
+    server.clock.advance(Duration::from_secs(5));
+    let anna = server.signed_in("anna", SessionType::Browser).await;
+    follow(&mut socket, &mut state, |state| state.total == 2).await;
+    assert_eq!(state.counts.active_users, 2);
+    assert_eq!(state.sessions[0].username.as_ref(), "anna");
+
+    server.clock.advance(Duration::from_secs(5));
+    let at = server.state.sessions.now();
+    anna.get("/api/v1/session").await;
+    follow(&mut socket, &mut state, |state| state.sessions[0].last_active_at == at).await;
+
+    admin.delete(&format!("/api/v1/sessions/{}", anna.id)).await;
+    follow(&mut socket, &mut state, |state| state.total == 1).await;
+    assert_eq!(state.counts.active_users, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_view_keeps_its_rows_and_counts_what_is_new() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let (anna, berta) = (server.user("anna").await, server.user("berta").await);
+    let address = listen(&server).await;
+    let mut socket = open(address, &admin).await;
+    let held = Held { as_of: SessionId(berta.id), ids: vec![SessionId(berta.id), SessionId(anna.id)] };
+    say(&mut socket, &ClientMessage::Watch(View { query: SessionQuery::default(), held: Some(held) })).await;
+    let mut state = Snapshot::default();
+    follow(&mut socket, &mut state, |state| state.sessions.len() == 2).await;
+    server.signed_in("carla", SessionType::Other).await;
+    admin.delete(&format!("/api/v1/sessions/{}", berta.id)).await;
+    follow(&mut socket, &mut state, |state| state.newer == 1 && state.sessions.len() == 1).await;
+    assert_eq!(state.sessions[0].id, SessionId(anna.id));
+    assert_eq!(state.total, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_socket_of_a_deleted_session_closes_and_says_why() {
+    let server = TestServer::start().await;
+    let (admin, anna) = (server.admin().await, server.user("anna").await);
+    let address = listen(&server).await;
+    let mut socket = open(address, &anna).await;
+    admin.delete(&format!("/api/v1/sessions/{}", anna.id)).await;
+    let closed = hear(&mut socket).await.unwrap_err();
+    assert_eq!((u16::from(closed.code), closed.reason.as_str()), (4401, "deleted"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_may_not_watch() {
+    let server = TestServer::start().await;
+    let anna = server.user("anna").await;
+    let address = listen(&server).await;
+    let mut socket = open(address, &anna).await;
+    say(&mut socket, &ClientMessage::Watch(everything())).await;
+    assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 4403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_read_closes_the_socket() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    for text in ["{", "{\"watch\": {}}", "{\"delete\": 1}"] {
+        let mut socket = open(address, &admin).await;
+        socket.send(Message::text(text)).await.unwrap();
+        assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1008);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streaming_is_not_activity_but_input_is() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    let mut socket = open(address, &admin).await;
+    let began = server.state.sessions.now();
+    server.clock.advance(Duration::from_secs(60));
+    say(&mut socket, &ClientMessage::Watch(everything())).await;
+    let mut state = Snapshot::default();
+    follow(&mut socket, &mut state, |state| state.total == 1).await;
+    assert_eq!(state.sessions[0].last_active_at, began);
+    say(&mut socket, &ClientMessage::Active).await;
+    let now = server.state.sessions.now();
+    follow(&mut socket, &mut state, |state| state.sessions[0].last_active_at == now).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_the_server_closes_live_sockets() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    let mut socket = open(address, &admin).await;
+    server.state.shutdown.cancel();
+    assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1001);
+}

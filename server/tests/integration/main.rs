@@ -1,0 +1,12 @@
+//! Keepwatch through its real router, its real store and real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod api;
+mod auth;
+mod command;
+mod live;
+mod pages;
+mod routes;
+mod store;
+mod support;

@@ -1,0 +1,92 @@
+//! The pages as a browser without JavaScript sees them.
+
+use app::session::SessionType;
+use serde_json::json;
+
+use crate::support::TestServer;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_rows_are_in_the_document() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    server.signed_in("anna", SessionType::Browser).await;
+    let page = admin.open("/reports/sessions").await;
+    assert_eq!(page.status, 200);
+    for words in ["Delete session of anna from 10.0.0.7", "Select session of anna from 10.0.0.7", "Active Users", "Show/Hide Columns"] {
+        assert!(page.text.contains(words), "{words} is missing");
+    }
+    assert!(!page.text.contains("Delete session of Admin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_and_user_agents_are_text() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for (username, user_agent) in [
+        ("<script>alert(1)</script>", "</script><script>alert(2)</script>"),
+        ("\"><img/onerror=alert(3)>", "\"><img src=x onerror=alert(4)>"),
+        ("'onmouseover='alert(5)", "\u{2028}\u{202e}<svg onload=alert(6)>"),
+    ] {
+        let body = json!({"username": username, "session_type": "other", "address": "10.0.0.9", "user_agent": user_agent});
+        assert_eq!(admin.post("/api/v1/sessions", body).await.status, 201);
+    }
+    let page = admin.open("/reports/sessions").await.text;
+    for tag in ["<script>alert", "<img/onerror", "<img src=x", "<svg onload", "'onmouseover='alert(5)'"] {
+        assert!(!page.contains(tag), "{tag} is in the page as markup");
+    }
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_address_falls_back_and_says_so() {
+    let server = TestServer::start().await;
+    let page = server.admin().await.open("/reports/sessions?type=ftp&sort=%3Cb%3E").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("is not a session type"));
+    assert!(!page.text.contains("<b>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_without_javascript_asks_once() {
+    let server = TestServer::start().await;
+    let (admin, anna, berta) = (server.admin().await, server.user("anna").await, server.user("berta").await);
+    let asked = admin.open(&format!("/reports/sessions?ids={}&ids={}&ids={}", anna.id, berta.id, admin.id)).await;
+    assert!(asked.text.contains("Delete 2 sessions of 2 users?"), "{}", asked.text);
+    assert_eq!(anna.get("/api/v1/session").await.status, 200);
+    let only = admin.open(&format!("/reports/sessions?ids={}&only={}", anna.id, berta.id)).await;
+    assert!(only.text.contains("Delete 1 session of 1 user?"));
+    let done = admin.submit("/reports/sessions", &format!("ids={}&back=type%3Drest", berta.id)).await;
+    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/reports/sessions?type=rest&deleted=1&skipped=0"));
+    assert!(admin.open(done.header("location")).await.text.contains("1 session deleted."));
+    assert_eq!(berta.get("/api/v1/session").await.status, 401);
+    assert_eq!(anna.get("/api/v1/session").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chosen_columns_follow_the_administrator() {
+    let server = TestServer::start().await;
+    let (here, elsewhere) = (server.admin().await, server.admin().await);
+    let answer = here.submit("/account/columns", "columns=username&columns=user_agent&back=q%3Danna").await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/reports/sessions?q=anna"));
+    let page = elsewhere.open("/reports/sessions").await.text;
+    assert!(page.contains("data-columns=\"username user_agent\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_lands_on_my_sessions_and_sees_nothing_else() {
+    let server = TestServer::start().await;
+    let anna = server.user("anna").await;
+    assert_eq!(anna.open("/").await.header("location"), "/account/sessions");
+    assert_eq!(anna.open("/reports/sessions").await.status, 403);
+    let page = anna.open("/account/sessions").await;
+    assert!(page.text.contains("This session"));
+    assert!(!page.text.contains("href=\"/reports/sessions\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_address_is_a_page_that_says_so() {
+    let server = TestServer::start().await;
+    let page = server.admin().await.open("/no/such/page").await;
+    assert_eq!(page.status, 404);
+    assert!(page.text.contains("/no/such/page"));
+}

@@ -1,0 +1,372 @@
+//! The session store: the suite of the port, what survives a restart, what is refused at the start, and races.
+
+mod failing_disk;
+
+use std::{
+    cell::RefCell,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use app::{
+    session::{
+        Client, Lifetimes, Session, SessionId, SessionType, TokenHash, conformance,
+        query::{Filter, SessionQuery},
+        selection::{Deleted, Selection},
+        store::{Activity, EndReason, NewSession, SessionStore, StoreError},
+    },
+    time::Timestamp,
+};
+use futures_util::{StreamExt, future::join_all};
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
+use server::{
+    store::{OpenError, RedbStore},
+    user_agent,
+};
+use tempfile::TempDir;
+
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
+
+/// A test of each sentence of the suite, on a store in memory and on one in a file.
+macro_rules! conformance {
+    ($($sentence:ident)*) => {
+        mod in_memory {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $sentence() {
+                    app::session::conformance::$sentence(&super::memory).await;
+                }
+            )*
+        }
+        mod on_file {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $sentence() {
+                    let files = super::Files::default();
+                    app::session::conformance::$sentence(&|| files.store()).await;
+                }
+            )*
+        }
+    };
+}
+
+conformance! {
+    a_session_is_found_by_its_token_once_it_is_acknowledged
+    a_deleted_session_is_out
+    a_delete_can_be_repeated
+    the_spared_user_is_spared
+    a_touch_never_brings_a_session_back
+    only_activity_moves_the_last_active_instant
+    a_delete_by_filter_takes_nothing_newer_and_no_exception
+    an_expired_session_is_refused_before_the_sweep_and_gone_after_it
+    ids_increase_and_are_never_used_again
+    pages_partition_the_list_in_every_order
+    counts_equal_the_list
+    a_search_finds_by_each_column
+    other_reads_agree_with_the_list
+    every_change_is_followed_by_a_revision
+}
+
+#[test]
+fn any_history_agrees_with_a_model() {
+    conformance::any_history_agrees_with_a_model(&memory);
+}
+
+#[test]
+fn any_history_on_a_file_agrees_with_a_model() {
+    let files = Files::default();
+    conformance::any_history_agrees_with_a_model(&|| files.store());
+}
+
+fn memory() -> Arc<dyn SessionStore> {
+    Arc::new(RedbStore::in_memory(user_agent::in_words).unwrap())
+}
+
+/// Stores in data directories that vanish with the value.
+#[derive(Default)]
+struct Files(RefCell<Vec<TempDir>>);
+
+impl Files {
+    fn store(&self) -> Arc<dyn SessionStore> {
+        let dir = TempDir::new().unwrap();
+        let store = open(&dir);
+        self.0.borrow_mut().push(dir);
+        Arc::new(store)
+    }
+}
+
+fn open(dir: &TempDir) -> RedbStore {
+    RedbStore::open(dir.path(), user_agent::in_words).unwrap()
+}
+
+fn refusal(dir: &TempDir) -> OpenError {
+    RedbStore::open(dir.path(), user_agent::in_words).unwrap_err()
+}
+
+fn file(dir: &TempDir) -> PathBuf {
+    dir.path().join("keepwatch.redb")
+}
+
+fn token(number: u64) -> TokenHash {
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    TokenHash(bytes)
+}
+
+fn session(number: u64, username: &str) -> NewSession {
+    NewSession {
+        token_hash: token(number),
+        username: username.into(),
+        session_type: SessionType::RestApi,
+        client: Client::new([10, 20, 1, 4].into(), "curl/8.14"),
+        server_name: "keep-01".into(),
+        created_at: START,
+    }
+}
+
+fn is_live(store: &RedbStore, number: u64) -> bool {
+    store.check(&token(number), &Lifetimes::default(), START, Activity::User).is_some()
+}
+
+async fn delete(store: &RedbStore, selection: Selection) -> Result<Deleted, StoreError> {
+    store.delete(selection, None, EndReason::Deleted).await
+}
+
+fn everything() -> Selection {
+    Selection::Matching { filter: Filter::default(), as_of: SessionId(u64::MAX), except: Vec::new() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_sessions_and_their_activity_and_keeps_deleted_ones_deleted() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let kept = store.create(session(1, "anna")).await.unwrap();
+    let ended = store.create(session(2, "ben")).await.unwrap();
+    let later = START.plus(Duration::from_secs(70));
+    store.touch(kept.id, later);
+    store.touch(ended.id, later);
+    delete(&store, Selection::Ids(vec![ended.id])).await.unwrap();
+    store.close().unwrap();
+
+    let store = open(&dir);
+    assert_eq!(store.get(kept.id), Some(Session { last_active_at: later, ..kept.clone() }));
+    assert!(is_live(&store, 1) && !is_live(&store, 2));
+    assert_eq!(store.list(&SessionQuery::default()).as_of, ended.id);
+    assert!(store.create(session(3, "carl")).await.unwrap().id > ended.id, "an id was used again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_store_answers_reads_and_refuses_changes() {
+    let store = RedbStore::in_memory(user_agent::in_words).unwrap();
+    let id = store.create(session(1, "anna")).await.unwrap().id;
+    store.close().unwrap();
+    assert_eq!(store.close(), Ok(()), "closing again");
+    assert!(is_live(&store, 1) && !store.is_writable());
+    assert_eq!(delete(&store, Selection::Ids(vec![id])).await, Err(StoreError::Unavailable));
+    assert_eq!(store.create(session(2, "ben")).await.unwrap_err(), StoreError::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_delete_survives_a_restart_before_its_rows_are_removed() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    for thousand in 0..10 {
+        let sessions = (0..1_000).map(|number| store.create(session(thousand * 1_000 + number, "anna")));
+        assert!(join_all(sessions).await.iter().all(Result::is_ok));
+    }
+    let outcome = delete(&store, everything()).await.unwrap();
+    store.close().unwrap();
+    assert_eq!((outcome.deleted, store.len()), (10_000, 0));
+    assert!(rows_on_disk(&dir) > 0, "the rows are gone already: nothing is tested");
+
+    let store = open(&dir);
+    assert_eq!(store.list(&SessionQuery::default()).total, 0);
+    assert!((0..10_000).all(|number| !is_live(&store, number)));
+    assert_eq!(store.create(session(10_000, "anna")).await.unwrap().id, SessionId(10_001));
+}
+
+fn rows_on_disk(dir: &TempDir) -> u64 {
+    let database = Database::open(file(dir)).unwrap();
+    database.begin_read().unwrap().open_table(SESSIONS).unwrap().len().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_survive_a_restart() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    for (key, value) in [("ben", "1"), ("anna", "2"), ("ben", "3")] {
+        store.put_account(key.to_owned(), value.into()).await.unwrap();
+    }
+    let expected = [("anna".to_owned(), b"2".to_vec()), ("ben".to_owned(), b"3".to_vec())];
+    assert_eq!(store.accounts().unwrap(), expected);
+    store.close().unwrap();
+    assert_eq!(open(&dir).accounts().unwrap(), expected);
+}
+
+#[test]
+fn only_the_owner_may_look_into_the_data_directory() {
+    let dir = TempDir::new().unwrap();
+    let data_dir = dir.path().join("var/keepwatch");
+    RedbStore::open(&data_dir, user_agent::in_words).unwrap();
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(data_dir.clone()), 0o700);
+    assert_eq!(mode(data_dir.join("keepwatch.redb")), 0o600);
+}
+
+#[test]
+fn a_data_directory_in_use_is_refused_in_one_line() {
+    let dir = TempDir::new().unwrap();
+    let _store = open(&dir);
+    let expected =
+        format!("{} is in use by another keepwatch; stop it first or choose another --data-dir", file(&dir).display());
+    assert_eq!(refusal(&dir).to_string(), expected);
+}
+
+#[test]
+fn a_path_that_is_no_directory_is_refused_by_name() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    fs::write(&path, "").unwrap();
+    let error = RedbStore::open(&path, user_agent::in_words).unwrap_err();
+    assert!(matches!(error, OpenError::Unusable { .. }), "{error}");
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_newer_keepwatch_is_refused_and_left_as_it_is() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    store.create(session(1, "anna")).await.unwrap();
+    store.close().unwrap();
+    let database = Database::open(file(&dir)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert("schema", 2_u64).unwrap();
+    transaction.commit().unwrap();
+    database.close().unwrap();
+    let before = fs::read(file(&dir)).unwrap();
+
+    let error = refusal(&dir);
+
+    assert!(matches!(error, OpenError::OtherVersion { .. }), "{error}");
+    assert!(error.to_string().contains("(schema 2, this one knows schema 1)"), "{error}");
+    assert!(fs::read(file(&dir)).unwrap() == before, "the file has changed");
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_left_as_it_is() {
+    let dir = TempDir::new().unwrap();
+    let content = "not a database, but somebody's only copy of something".repeat(100);
+    fs::write(file(&dir), &content).unwrap();
+    let error = refusal(&dir);
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert_eq!(fs::read_to_string(file(&dir)).unwrap(), content);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_is_refused_by_its_id_and_not_overwritten() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    store.create(session(1, "anna")).await.unwrap();
+    store.create(session(2, "ben")).await.unwrap();
+    store.close().unwrap();
+    let read = || {
+        let database = Database::open(file(&dir)).unwrap();
+        let sessions = database.begin_read().unwrap().open_table(SESSIONS).unwrap();
+        sessions.get(2_u64).unwrap().unwrap().value().to_vec()
+    };
+    let mut row = read();
+    row[20] ^= 1;
+    let database = Database::open(file(&dir)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(SESSIONS).unwrap().insert(2_u64, row.as_slice()).unwrap();
+    transaction.commit().unwrap();
+    database.close().unwrap();
+
+    let error = refusal(&dir);
+
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("session 2 cannot be read: its checksum is wrong"), "{error}");
+    assert_eq!(read(), row);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_deletes_of_a_row_one_ends_it() {
+    let store = RedbStore::in_memory(user_agent::in_words).unwrap();
+    let created = join_all((0..100).map(|number| store.create(session(number, "anna")))).await;
+    let ids: Vec<_> = created.into_iter().map(|session| session.unwrap().id).collect();
+    let tasks = (0..20).map(|_| {
+        let (store, ids) = (store.clone(), ids.clone());
+        tokio::spawn(async move {
+            let mut ended = 0;
+            for id in ids {
+                ended += delete(&store, Selection::Ids(vec![id])).await.unwrap().deleted;
+            }
+            ended
+        })
+    });
+    let ended = join_all(tasks).await.into_iter().map(Result::unwrap).sum::<u64>();
+    assert_eq!(ended, 100);
+}
+
+#[test]
+fn no_check_succeeds_after_a_delete_is_acknowledged() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = RedbStore::in_memory(user_agent::in_words).unwrap();
+    for number in 0..300 {
+        let id = runtime.block_on(store.create(session(number, "anna"))).unwrap().id;
+        let is_acknowledged = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut was_acknowledged = false;
+                    while !was_acknowledged {
+                        was_acknowledged = is_acknowledged.load(Ordering::SeqCst);
+                        let found = is_live(&store, number);
+                        assert!(!(was_acknowledged && found), "session {id} was found after its end");
+                    }
+                });
+            }
+            let outcome = runtime.block_on(delete(&store, Selection::Ids(vec![id])));
+            is_acknowledged.store(true, Ordering::SeqCst);
+            assert_eq!(outcome.unwrap().deleted, 1);
+        });
+        assert_eq!(store.get(id), None, "a check has brought the session back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_a_session_is_told_why_it_ended() {
+    let store = RedbStore::in_memory(user_agent::in_words).unwrap();
+    let id = store.create(session(1, "anna")).await.unwrap().id;
+    let watched = store.watch_end(id);
+    assert_eq!(store.end_reason(&token(1)), None);
+    store.delete(Selection::Ids(vec![id]), None, EndReason::SignedOut).await.unwrap();
+    assert_eq!(watched.await, Ok(EndReason::SignedOut));
+    assert_eq!(store.watch_end(id).await, Ok(EndReason::SignedOut), "asked too late");
+    assert_eq!(store.end_reason(&token(1)), Some(EndReason::SignedOut));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn touches_are_announced_together() {
+    let store = RedbStore::in_memory(user_agent::in_words).unwrap();
+    let id = store.create(session(1, "anna")).await.unwrap().id;
+    let mut revisions = store.revisions();
+    let before = store.list(&SessionQuery::default()).revision;
+    for second in 1..=3 {
+        store.touch(id, START.plus(Duration::from_secs(second)));
+    }
+    store.announce_touches();
+    store.announce_touches();
+    let announced = revisions.next().await.unwrap();
+    assert_eq!(announced.0, before.0 + 1);
+    assert_eq!(store.list(&SessionQuery::default()).revision, announced);
+}

@@ -1,0 +1,42 @@
+//! The passes that need Node: they make the same console smaller.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::node::Node;
+use crate::steps::run_quietly;
+
+/// Optimise for size. The features are those that rustc uses by default, which wasm-opt must be told to accept.
+const WASM_OPT: [&str; 7] = [
+    "-Oz",
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+];
+
+const ESBUILD: [&str; 3] = ["--minify", "--legal-comments=none", "--log-level=warning"];
+
+/// Rewrites WebAssembly in place.
+pub(crate) fn wasm(node: &Node, file: &Path) -> Result<()> {
+    run_quietly(node.tool("wasm-opt").args(WASM_OPT).arg(file).arg("-o").arg(file)).map(drop)
+}
+
+/// Rewrites a JavaScript module in place. The format is named so that names at the top level are shortened too.
+pub(crate) fn js(node: &Node, file: &Path) -> Result<()> {
+    text(node, &["--format=esm"], file)
+}
+
+/// Rewrites a style sheet in place.
+pub(crate) fn css(node: &Node, file: &Path) -> Result<()> {
+    text(node, &[], file)
+}
+
+fn text(node: &Node, options: &[&str], file: &Path) -> Result<()> {
+    let mut esbuild = node.tool("esbuild");
+    esbuild.arg(file).args(ESBUILD).args(options).arg("--allow-overwrite");
+    run_quietly(esbuild.arg(format!("--outfile={}", file.display()))).map(drop)
+}

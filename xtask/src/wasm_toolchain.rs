@@ -1,0 +1,191 @@
+//! A compiler for the browser, found or set up without asking.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::debian::Apt;
+use crate::distribution_rust;
+use crate::steps::{answer, run, run_within, say, starts};
+use crate::workspace::Workspace;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// rustup retries by itself; behind a firewall that swallows packets it would do so for minutes.
+const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
+
+/// A compiler that can make WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compiler {
+    /// The one that runs this build.
+    Running,
+    /// Debian's, which builds the standard library itself.
+    Distribution,
+}
+
+/// What is known about the machine. The last two are only asked while no compiler is found, and say no once tried.
+#[derive(Clone, Copy, Debug, Default)]
+struct Facts {
+    running_has_target: bool,
+    distribution_is_installed: bool,
+    rustup_can_be_tried: bool,
+    apt: Option<Apt>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Use(Compiler),
+    AddTarget,
+    InstallDistribution(Apt),
+    GiveUp,
+}
+
+/// What is there is used before anything is fetched, and rustup's target is fetched before a second compiler.
+fn next_step(facts: Facts) -> Step {
+    if facts.running_has_target {
+        Step::Use(Compiler::Running)
+    } else if facts.distribution_is_installed {
+        Step::Use(Compiler::Distribution)
+    } else if facts.rustup_can_be_tried {
+        Step::AddTarget
+    } else if let Some(apt) = facts.apt {
+        Step::InstallDistribution(apt)
+    } else {
+        Step::GiveUp
+    }
+}
+
+/// Builds the package `frontend` and returns its WebAssembly. Its target folder is its own, so that two compilers never
+/// replace each other's work.
+///
+/// # Errors
+/// No compiler could be found or set up, or the package does not compile.
+pub(crate) fn build_frontend(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = match find(workspace)? {
+        Compiler::Running => workspace.cargo("build"),
+        Compiler::Distribution => {
+            say("building the console with Debian's compiler");
+            distribution_rust::cargo_build(workspace)
+        }
+    };
+    let target_folder = workspace.target("wasm");
+    cargo.args(["-p", "frontend", "--target", TARGET, "--profile", "wasm-release"]);
+    run(cargo.arg("--target-dir").arg(&target_folder))?;
+    Ok(target_folder.join(TARGET).join("wasm-release").join("frontend.wasm"))
+}
+
+fn find(workspace: &Workspace) -> Result<Compiler> {
+    let (mut rustup_was_tried, mut apt_was_tried) = (false, false);
+    loop {
+        let mut facts = Facts {
+            running_has_target: running_has_target(workspace),
+            distribution_is_installed: distribution_rust::is_installed(),
+            ..Facts::default()
+        };
+        if !facts.running_has_target && !facts.distribution_is_installed {
+            facts.rustup_can_be_tried = !rustup_was_tried && starts("rustup");
+            facts.apt = if apt_was_tried { None } else { Apt::find() };
+        }
+        let attempt = match next_step(facts) {
+            Step::Use(compiler) => return Ok(compiler),
+            Step::AddTarget => {
+                rustup_was_tried = true;
+                add_target(workspace)
+            }
+            Step::InstallDistribution(apt) => {
+                apt_was_tried = true;
+                apt.install(&distribution_rust::PACKAGES)
+            }
+            Step::GiveUp => bail!(
+                "no Rust compiler for {TARGET}; either run `rustup target add {TARGET}`, \
+                 or on Debian run `apt-get install {}` as root",
+                distribution_rust::PACKAGES.join(" ")
+            ),
+        };
+        if let Err(error) = attempt {
+            say(format!("{error:#}"));
+        }
+    }
+}
+
+fn running_has_target(workspace: &Workspace) -> bool {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    answer(
+        Command::new(rustc)
+            .args(["--print", "sysroot"])
+            .current_dir(workspace.root()),
+    )
+    .is_some_and(|sysroot| {
+        Path::new(sysroot.trim())
+            .join("lib/rustlib")
+            .join(TARGET)
+            .join("lib")
+            .is_dir()
+    })
+}
+
+fn add_target(workspace: &Workspace) -> Result<()> {
+    say(format!("adding the target {TARGET} with rustup"));
+    run_within(
+        RUSTUP_LIMIT,
+        Command::new("rustup")
+            .args(["target", "add", TARGET])
+            .current_dir(workspace.root()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BARE: Facts = Facts {
+        running_has_target: false,
+        distribution_is_installed: false,
+        rustup_can_be_tried: true,
+        apt: Some(Apt::AsRoot),
+    };
+
+    #[test]
+    fn the_running_compiler_comes_first() {
+        let facts = Facts {
+            running_has_target: true,
+            distribution_is_installed: true,
+            ..BARE
+        };
+        assert_eq!(next_step(facts), Step::Use(Compiler::Running));
+    }
+
+    #[test]
+    fn an_installed_compiler_is_used_without_asking_the_network() {
+        let facts = Facts {
+            distribution_is_installed: true,
+            ..BARE
+        };
+        assert_eq!(next_step(facts), Step::Use(Compiler::Distribution));
+    }
+
+    #[test]
+    fn rustup_is_tried_before_a_second_compiler_is_installed() {
+        assert_eq!(next_step(BARE), Step::AddTarget);
+        assert_eq!(
+            next_step(Facts {
+                rustup_can_be_tried: false,
+                ..BARE
+            }),
+            Step::InstallDistribution(Apt::AsRoot)
+        );
+    }
+
+    #[test]
+    fn nothing_is_tried_twice() {
+        let facts = Facts {
+            rustup_can_be_tried: false,
+            apt: None,
+            ..BARE
+        };
+        assert_eq!(next_step(facts), Step::GiveUp);
+    }
+}
