@@ -15,7 +15,7 @@ use serde::Deserialize;
 pub const PREFIX: &str = "/assets";
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../target/site"]
+#[folder = "../target/site"]
 #[allow_missing = true]
 struct Site;
 

@@ -7,8 +7,8 @@
 //! touch                 -> table (one atomic store; its row is written seconds later)
 //! ```
 //!
-//! The table is the truth, not a cache: it is read from the journal once, at the start, and there is no other copy that a
-//! session could come back from.
+//! The table is the truth, not a cache: it is read from the journal once, at the start, and there is no other copy that
+//! a session could come back from.
 
 mod dictionary;
 mod ends;
@@ -66,8 +66,8 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens the store in a data directory, or makes one there. Reads all sessions: about half a second for a million,
-    /// and a second more to verify the file.
+    /// Opens the store in a data directory, or makes one there. Verifies the whole file and reads all sessions: seconds
+    /// for a million.
     ///
     /// # Errors
     /// [`OpenError`], one line that says what to do. Nothing stored is then changed.
@@ -137,8 +137,8 @@ impl RedbStore {
         self.shared.ends.reason_of_token(token)
     }
 
-    /// Announces the touches since the last call as one change. To be called a few times a second, because a touch itself
-    /// tells nobody.
+    /// Announces the touches since the last call as one change. To be called a few times a second, because a touch
+    /// itself tells nobody.
     pub fn announce_touches(&self) {
         if self.shared.feed.take_touched() {
             let revision = self.shared.table.read().count_touches();

@@ -1,5 +1,5 @@
-//! The suite that every [`SessionStore`] must pass. Each function is a sentence about stores, and panics where it does not
-//! hold.
+//! The suite that every [`SessionStore`] must pass. Each function is a sentence about stores, and panics where it does
+//! not hold.
 //!
 //! A store is handed in as a function that makes fresh, empty ones. The functions bring no runtime of their own.
 

@@ -37,8 +37,8 @@ struct Memory {
 }
 
 impl Ends {
-    /// Tells and remembers that these sessions have ended. To be called while the table is still locked for the removal,
-    /// so that a watcher set up meanwhile is either told or finds the session gone.
+    /// Tells and remembers that these sessions have ended. To be called while the table is still locked for the
+    /// removal, so that a watcher set up meanwhile is either told or finds the session gone.
     pub(crate) fn record(&self, ended: &[Ended], reason: EndReason) {
         let mut memory = self.lock();
         for session in ended {
@@ -92,8 +92,8 @@ impl Memory {
         self.by_id.insert(session.id, reason);
     }
 
-    /// Removes watchers whose receiver is gone. Called each time the number has doubled, so the forgotten ones are never
-    /// more than the others, a few aside, and the cost of a watcher stays constant.
+    /// Removes watchers whose receiver is gone. Called each time the number has doubled, so the forgotten ones are
+    /// never more than the others, a few aside, and the cost of a watcher stays constant.
     fn prune(&mut self) {
         self.watchers.retain(|_, watchers| {
             watchers.retain(|watcher| !watcher.is_closed());

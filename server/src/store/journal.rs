@@ -1,7 +1,8 @@
 //! The journal: the durable truth, in one redb file.
 //!
-//! Rows are keyed by the session id, so that new ones go side by side; there is no index on disk. Every commit is in two
-//! phases. After a failed one redb takes no more changes, so the database is closed and opened again before the next.
+//! Rows are keyed by the session id, so that new ones go side by side; there is no index on disk. Every commit is in
+//! two phases. After a failed one redb takes no more changes, so the database is closed and opened again before the
+//! next.
 
 use std::{collections::HashSet, panic, path::Path, sync::Arc};
 
@@ -114,7 +115,7 @@ impl Journal {
         let database = medium.open(Absent::Make).map_err(|error| medium.blame(error))?;
         match schema(&database).map_err(|error| medium.blame(error))? {
             Schema::Known => {}
-            Schema::None => make_tables(&database).map_err(|error| medium.blame(error))?,
+            Schema::Empty => make_tables(&database).map_err(|error| medium.blame(error))?,
             Schema::Newer(found) => return Err(newer(medium.name(), found)),
             Schema::Foreign => return Err(foreign(medium.name())),
         }
@@ -136,7 +137,7 @@ impl Journal {
         match schema(&database).map_err(|error| self.medium.blame(error))? {
             Schema::Known => self.database = Some(database),
             Schema::Newer(found) => return Err(newer(self.medium.name(), found)),
-            Schema::None | Schema::Foreign => return Err(foreign(self.medium.name())),
+            Schema::Empty | Schema::Foreign => return Err(foreign(self.medium.name())),
         }
         Ok(())
     }
@@ -195,8 +196,8 @@ impl Journal {
 
 /// Refuses the file of a newer keepwatch before it is opened for writing, which alone would change its bytes.
 ///
-/// Whatever else is wrong is left for that opening to find, which verifies the file: this look trusts it, and may panic on
-/// a damaged one. A file left by a crash cannot be looked at; it is refused after its repair.
+/// Whatever else is wrong is left for that opening to find, which verifies the file: this look trusts it, and may panic
+/// on a damaged one. A file left by a crash cannot be looked at; it is refused after its repair.
 fn refuse_newer(path: &Path) -> Result<(), OpenError> {
     let look = || -> Result<Schema, redb::Error> {
         let database = medium::builder().open_read_only(path)?;
@@ -214,7 +215,7 @@ fn refuse_newer(path: &Path) -> Result<(), OpenError> {
 
 enum Schema {
     /// Nothing is stored yet.
-    None,
+    Empty,
     Known,
     Newer(u64),
     /// There are tables, but not ours.
@@ -233,7 +234,7 @@ fn schema(database: &impl ReadableDatabase) -> Result<Schema, redb::Error> {
         Some(newer) if newer > SCHEMA => Schema::Newer(newer),
         Some(_) => Schema::Foreign,
         None if transaction.list_tables()?.next().is_some() => Schema::Foreign,
-        None => Schema::None,
+        None => Schema::Empty,
     })
 }
 
@@ -311,11 +312,11 @@ fn load(database: &Database, table: &mut Table) -> Result<Loaded, redb::Error> {
 
     let sessions = transaction.open_table(SESSIONS)?;
     table.reserve(usize::try_from(sessions.len()?).unwrap_or(0).saturating_sub(ended.len()));
-    let mut newest_row = 0;
+    let mut newest = ended.iter().copied().max().unwrap_or(0);
     for entry in sessions.iter()? {
         let (id, record) = entry?;
         let id = id.value();
-        newest_row = id;
+        newest = newest.max(id);
         if !ended.contains(&id) {
             let row = Row::decode(SessionId(id), record.value()).map_err(|error| damaged("session", id, error))?;
             table.insert(&row);
@@ -323,7 +324,7 @@ fn load(database: &Database, table: &mut Table) -> Result<Loaded, redb::Error> {
     }
 
     let next_id = transaction.open_table(META)?.get("next_id")?.map_or(1, |next_id| next_id.value());
-    let next_id = next_id.max(newest_row.saturating_add(1));
+    let next_id = next_id.max(newest.saturating_add(1));
     table.begin(SessionId(next_id - 1));
     Ok(Loaded { next_id, tombstones })
 }

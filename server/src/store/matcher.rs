@@ -33,8 +33,8 @@ enum Search {
 impl Matcher {
     /// Prepares a filter: one pass over the dictionaries, so that most rows are decided by looking up numbers.
     ///
-    /// A search of more than 128 different words matches nothing: to pass over some of them would match, and delete, more
-    /// than was asked for.
+    /// A search of more than 128 different words matches nothing: to pass over some of them would match, and delete,
+    /// more than was asked for.
     pub(crate) fn new(table: &Table, filter: &Filter) -> Self {
         let mut words: Vec<_> = filter.search.split_whitespace().map(fold).collect();
         words.sort_unstable();
@@ -140,7 +140,7 @@ impl AddressText {
         text
     }
 
-    /// Several times faster than `Display`.
+    /// By hand, because a search for an address writes that of every row.
     fn push_decimal(&mut self, number: u8) {
         if number >= 100 {
             self.push(b'0' + number / 100);

@@ -4,8 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
-/// Why a store cannot be opened: one line that names the file and says what to do. Nothing stored is ever overwritten on
-/// the way here.
+/// Why a store cannot be opened: one line that names the file and says what to do. Nothing stored is ever overwritten
+/// on the way here.
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Another process has it open.

@@ -17,8 +17,8 @@ const FIXED: usize = 1 + 8 + 8 + 32 + 1 + 16 + 3 * 4;
 /// One session with its texts borrowed from wherever they are.
 ///
 /// On disk, between the version and the checksum, integers little-endian: type, created at, last active at (both in
-/// milliseconds), token hash, address family (4 or 6) and octets, then username, server name and User-Agent, each as its
-/// length in four bytes and its UTF-8. The id is the key, not part of the row.
+/// milliseconds), token hash, address family (4 or 6) and octets, then username, server name and User-Agent, each as
+/// its length in four bytes and its UTF-8. The id is the key, not part of the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row<'a> {
     pub(crate) id: SessionId,
@@ -198,7 +198,10 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_the_reader_panic(id in any::<u64>(), content in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_make_the_reader_panic(
+            id in any::<u64>(),
+            content in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
             let mut record = sealed::begin(VERSION, content.len());
             record.extend_from_slice(&content);
             _ = Row::decode(SessionId(id), &sealed::seal(id, record));

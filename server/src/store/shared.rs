@@ -52,8 +52,8 @@ impl Shared {
 
 /// The table behind its lock, with one writer.
 ///
-/// A panic under the lock does not take the table away: whoever comes next gets it as it is. A change broken off halfway
-/// can only deny (see [`Table`]), and to answer no request at all would be worse.
+/// A panic under the lock does not take the table away: whoever comes next gets it as it is. A change broken off
+/// halfway can only deny (see [`Table`]), and to answer no request at all would be worse.
 pub(crate) struct TableLock(RwLock<Table>);
 
 impl TableLock {
@@ -64,8 +64,8 @@ impl TableLock {
 
     /// Sole access: for the writer.
     ///
-    /// A writer that waits holds up every new reader. While a long read goes on, the writer therefore tries now and then
-    /// instead of waiting, so that checks pass; it waits only when that has not helped for [`PATIENCE`].
+    /// A writer that waits holds up every new reader. While a long read goes on, the writer therefore tries now and
+    /// then instead of waiting, so that checks pass; it waits only when that has not helped for [`PATIENCE`].
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Table> {
         let give_up_at = Instant::now() + PATIENCE;
         while Instant::now() < give_up_at {

@@ -148,8 +148,8 @@ impl Table {
         moved
     }
 
-    /// Has the row written with the next ones. Released here and acquired in [`Table::take_touched`], so that the bit is
-    /// never taken without the instant.
+    /// Has the row written with the next ones. Released here and acquired in [`Table::take_touched`], so that the bit
+    /// is never taken without the instant.
     pub(crate) fn mark_touched(&self, slot: Slot) {
         let at = slot as usize;
         self.touched[at / 64].fetch_or(1 << (at % 64), Ordering::Release);

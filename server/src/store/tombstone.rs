@@ -44,7 +44,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_tombstone_is_read_as_it_was_written(seq in any::<u64>(), ids in proptest::collection::vec(any::<u64>(), 0..100)) {
+        fn a_tombstone_is_read_as_it_was_written(
+            seq in any::<u64>(),
+            ids in proptest::collection::vec(any::<u64>(), 0..100),
+        ) {
             let tombstone = Tombstone { seq, ids };
             prop_assert_eq!(Tombstone::decode(seq, &tombstone.encode()), Ok(tombstone));
         }

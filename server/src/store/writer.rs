@@ -53,6 +53,8 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// The id that the next session gets. Also the ids of failed creates are never used again.
     next_id: u64,
+    /// The same as the journal has it.
+    durable_next_id: u64,
     /// Sessions out of the table whose end is not known to be durable.
     undurable: Vec<u64>,
     purge: Purge,
@@ -87,7 +89,7 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
 
 fn answer<T: 'static>(reply: Reply<T>, value: T) -> Answer {
     // Whoever asked may have stopped waiting.
-    Box::new(move |outcome| _ = reply.send(outcome.map(|()| value)))
+    Box::new(move |outcome: Result<(), StoreError>| _ = reply.send(outcome.map(|()| value)))
 }
 
 impl Writer {
@@ -98,6 +100,7 @@ impl Writer {
             journal,
             shared,
             next_id: loaded.next_id,
+            durable_next_id: loaded.next_id,
             undurable: Vec::new(),
             purge: Purge::new(loaded.tombstones, now),
             touches: Touches::new(now),
@@ -148,7 +151,6 @@ impl Writer {
         let now = Instant::now();
         let changes = Changes {
             created: batch.created.iter().map(|created| (created.id.0, created.row().encode())).collect(),
-            next_id: (!batch.created.is_empty()).then_some(self.next_id),
             touched: self.touches.take(&self.shared.table.read(), TOUCHED_BESIDE, now),
             accounts: batch.accounts,
             purged: self.purge.overdue_portion(now),
@@ -268,7 +270,8 @@ impl Writer {
         created.into_iter().map(admit).collect()
     }
 
-    /// Makes changes durable, together with the end of sessions that have left the table.
+    /// Makes changes durable, together with the end of sessions that have left the table. The next id goes along until
+    /// it is durable, lest a tombstone names an id that is handed out after a restart.
     fn commit(&mut self, mut changes: Changes, ended: Vec<u64>) -> Result<(), StoreError> {
         let mut leaving = mem::take(&mut self.undurable);
         leaving.extend(ended);
@@ -278,11 +281,13 @@ impl Writer {
         } else {
             changes.removed = leaving;
         }
+        changes.next_id = (self.next_id != self.durable_next_id).then_some(self.next_id);
         if changes.is_empty() {
             return Ok(());
         }
         match self.journal.commit(&changes) {
             Ok(()) => {
+                self.durable_next_id = self.next_id;
                 self.purge.note(changes.tombstone, changes.purged, Instant::now());
                 Ok(())
             }

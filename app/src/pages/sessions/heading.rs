@@ -22,7 +22,7 @@ pub(super) fn Heading(list: List) -> impl IntoView {
             >
                 {text(move || list.news.get().text())}
                 " · "
-                <b>"Show"</b>
+                <strong>"Show"</strong>
             </button>
             <p class="banner" role="note" hidden=flag(move || trouble(list.link.get()).is_empty())>
                 {text(move || trouble(list.link.get()).to_owned())}

@@ -109,8 +109,8 @@ fn delete_cell(list: List, slot: Slot) -> impl IntoView {
                 form="selection"
                 class="delete"
                 name="only"
-                value=slot.text(|session| session.id.to_string())
-                aria-label=slot.text(|session| format!("Delete {}", in_words(session)))
+                value=slot.maybe(|shown| shown.is_deletable().then(|| shown.session.id.to_string()))
+                aria-label=slot.maybe(|shown| shown.is_deletable().then(|| format!("Delete {}", in_words(&shown.session))))
                 hidden=slot.is_spared()
                 on:click=click
             >

@@ -48,7 +48,14 @@ impl Content {
 
     /// The session, if it can be deleted.
     fn deletable(&self) -> Option<SessionId> {
-        self.shown().filter(|shown| !shown.own && !shown.ended).map(|shown| shown.session.id)
+        self.shown().filter(|shown| shown.is_deletable()).map(|shown| shown.session.id)
+    }
+}
+
+impl Shown {
+    /// Whether it can be deleted here.
+    pub(super) fn is_deletable(&self) -> bool {
+        !self.own && !self.ended
     }
 }
 

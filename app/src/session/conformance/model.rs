@@ -195,7 +195,7 @@ impl Model {
 
     fn preview(&self, ending: &[SessionId], own: u64) -> DeletePreview {
         let ending: Vec<_> = ending.iter().map(|id| &self.live[id]).collect();
-        let of_type = |session_type| {
+        let of_type = |session_type: SessionType| {
             let sessions: Vec<_> = ending.iter().filter(|session| session.session_type == session_type).collect();
             let mut usernames: Vec<Arc<str>> = Vec::new();
             for session in &sessions {

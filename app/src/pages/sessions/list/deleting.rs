@@ -1,5 +1,7 @@
 //! Deleting sessions: asked first, then done, then told.
 
+use std::time::Duration;
+
 use leptos::{prelude::*, task::spawn_local};
 
 use super::List;
@@ -72,9 +74,12 @@ impl List {
         self.pick(picked);
         self.say(outcome(deleted));
         self.show_news();
-        if let Some(sheet) = self.elements.sheet.get_untracked() {
-            browser::focus(&sheet);
-        }
+        // The dialog gives the focus back to a button that goes with its row: it moves on to the table.
+        browser::after(Duration::ZERO, move || {
+            if let Some(sheet) = self.elements.sheet.get_untracked() {
+                browser::focus(&sheet);
+            }
+        });
     }
 }
 

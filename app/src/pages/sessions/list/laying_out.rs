@@ -41,9 +41,11 @@ impl List {
             self.focus_again(focus);
         }
         let is_scrolled = window.top != 0;
+        // The keyboard leaves a row without a word when what it was at disappears.
+        let is_focused = self.focus().is_some();
         let view = self.follower.try_update_value(|follower| {
             let part = follower.part(window.first, self.limit());
-            let held = follower.hands(|hands| hands.scrolled = is_scrolled);
+            let held = follower.hands(|hands| (hands.scrolled, hands.focused) = (is_scrolled, is_focused));
             part.or(held)
         });
         self.watch(view.flatten());
