@@ -24,4 +24,3 @@ pub mod time;
 pub mod authority;
 #[cfg(feature = "ssr")]
 pub mod shell;
-

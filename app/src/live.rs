@@ -120,7 +120,8 @@ impl Snapshot {
     pub fn patch_to(&self, next: &Self) -> Option<Patch> {
         let ids = |snapshot: &Self| snapshot.sessions.iter().map(|session| session.id).collect::<Vec<_>>();
         let (before, after) = (ids(self), ids(next));
-        let changed: Vec<_> = next.sessions.iter().filter(|session| !self.sessions.contains(session)).cloned().collect();
+        let changed: Vec<_> =
+            next.sessions.iter().filter(|session| !self.sessions.contains(session)).cloned().collect();
         let same = changed.is_empty()
             && before == after
             && (self.counts, self.total, self.newer) == (next.counts, next.total, next.newer);
@@ -149,9 +150,7 @@ impl Snapshot {
         }
         self.sessions = match patch.order {
             None => rows,
-            Some(order) => {
-                order.iter().filter_map(|id| rows.iter().find(|row| row.id == *id).cloned()).collect()
-            }
+            Some(order) => order.iter().filter_map(|id| rows.iter().find(|row| row.id == *id).cloned()).collect(),
         };
         self.now = patch.now;
         self.revision = patch.revision;
@@ -186,9 +185,8 @@ mod tests {
     }
 
     fn any_snapshot() -> impl Strategy<Value = Snapshot> {
-        let rows = proptest::collection::btree_map(0_u64..30, 0_u64..4, 0..20).prop_map(|rows| {
-            rows.into_iter().map(|(id, last_active)| session(id, last_active)).collect::<Vec<_>>()
-        });
+        let rows = proptest::collection::btree_map(0_u64..30, 0_u64..4, 0..20)
+            .prop_map(|rows| rows.into_iter().map(|(id, last_active)| session(id, last_active)).collect::<Vec<_>>());
         (rows.prop_shuffle(), 0_u64..3, 0_u64..3).prop_map(|(sessions, total, newer)| Snapshot {
             total,
             newer,

@@ -11,13 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     principal::Role,
-    session::{
-        Session, SessionId,
-        column::Columns,
-        page::Page,
-        query::SessionQuery,
-        selection::DeletePreview,
-    },
+    session::{Session, SessionId, column::Columns, page::Page, query::SessionQuery, selection::DeletePreview},
     time::Timestamp,
 };
 

@@ -8,7 +8,8 @@ use crate::{
 };
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
-    fill='none' stroke='%231a9a92' stroke-width='2' stroke-linejoin='round'%3E%3Cpath d='M4 9V4h4v3h3V4h2v3h3V4h4v5l-2 2v9H6v-9z'/%3E\
+    fill='none' stroke='%231a9a92' stroke-width='2' stroke-linejoin='round'%3E\
+    %3Cpath d='M4 9V4h4v3h3V4h2v3h3V4h4v5l-2 2v9H6v-9z'/%3E\
     %3Ccircle cx='12' cy='14' r='2.4'/%3E%3C/svg%3E";
 
 /// The addresses of what a document loads.

@@ -102,7 +102,18 @@ mod tests {
         let age = |seconds: u64| Timestamp(0).ago(Timestamp(seconds * 1_000));
         assert_eq!(
             [0, 1, 2, 59, 60, 3_599, 3_600, 86_399, 86_400, 172_800].map(age),
-            ["now", "now", "2 s ago", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "23 h ago", "1 day ago", "2 days ago"]
+            [
+                "now",
+                "now",
+                "2 s ago",
+                "59 s ago",
+                "1 min ago",
+                "59 min ago",
+                "1 h ago",
+                "23 h ago",
+                "1 day ago",
+                "2 days ago"
+            ]
         );
     }
 

@@ -30,9 +30,8 @@ struct Manifest {
 pub fn assets() -> &'static Assets {
     static ASSETS: OnceLock<Assets> = OnceLock::new();
     ASSETS.get_or_init(|| {
-        let manifest: Manifest = Site::get("manifest.json")
-            .and_then(|file| serde_json::from_slice(&file.data).ok())
-            .unwrap_or_default();
+        let manifest: Manifest =
+            Site::get("manifest.json").and_then(|file| serde_json::from_slice(&file.data).ok()).unwrap_or_default();
         let address = |name: String| if name.is_empty() { name } else { format!("{PREFIX}/{name}") };
         Assets { js: address(manifest.js), wasm: address(manifest.wasm), css: address(manifest.css) }
     })

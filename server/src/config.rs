@@ -211,7 +211,9 @@ impl CommonArgs {
         }
         for application in &self.applications {
             if !application.has_host() || application.path() != "/" || application.query().is_some() {
-                bail!("--application {application} is not an origin: use scheme and host, like https://wiki.example.com");
+                bail!(
+                    "--application {application} is not an origin: use scheme and host, like https://wiki.example.com"
+                );
             }
         }
         let server_name = match self.server_name {

@@ -118,13 +118,35 @@ impl Crowd {
 const SERVERS: [&str; 3] = ["keep-01", "keep-02", "keep-03"];
 
 const FIRST: [&str; 24] = [
-    "anna", "jonas", "mei", "tuan", "paola", "karim", "emi", "lucas", "nadia", "oskar", "ruth", "sofia", "amir", "ines", "leo",
-    "maja", "noor", "pablo", "vera", "yusuf", "zoe", "hugo", "lena", "femi",
+    "anna", "jonas", "mei", "tuan", "paola", "karim", "emi", "lucas", "nadia", "oskar", "ruth", "sofia", "amir",
+    "ines", "leo", "maja", "noor", "pablo", "vera", "yusuf", "zoe", "hugo", "lena", "femi",
 ];
 
 const LAST: [&str; 24] = [
-    "berg", "okafor", "lindqvist", "nguyen", "rossi", "haddad", "sato", "dupont", "kowalski", "silva", "novak", "meyer", "khan",
-    "costa", "ivanova", "tanaka", "garcia", "jensen", "popescu", "adeyemi", "murphy", "fischer", "moreau", "larsen",
+    "berg",
+    "okafor",
+    "lindqvist",
+    "nguyen",
+    "rossi",
+    "haddad",
+    "sato",
+    "dupont",
+    "kowalski",
+    "silva",
+    "novak",
+    "meyer",
+    "khan",
+    "costa",
+    "ivanova",
+    "tanaka",
+    "garcia",
+    "jensen",
+    "popescu",
+    "adeyemi",
+    "murphy",
+    "fischer",
+    "moreau",
+    "larsen",
 ];
 
 const CONSOLES: [&str; 4] = [

@@ -7,7 +7,12 @@ use app::{
     pages::SignInData,
     paths,
     principal::Principal,
-    session::{Client, SessionId, column::{Column, Columns}, query::SessionQuery, selection::Selection},
+    session::{
+        Client, SessionId,
+        column::{Column, Columns},
+        query::SessionQuery,
+        selection::Selection,
+    },
 };
 use axum::{
     Extension, RequestExt,
@@ -31,9 +36,10 @@ pub async fn sign_in(
     request: Request,
 ) -> Result<Response, Problem> {
     let bare = bare_request(&request);
-    let Form(form): Form<SignInForm> = request.extract().await.map_err(|rejection: axum::extract::rejection::FormRejection| {
-        Problem::new(rejection.status().as_u16(), rejection.body_text())
-    })?;
+    let Form(form): Form<SignInForm> =
+        request.extract().await.map_err(|rejection: axum::extract::rejection::FormRejection| {
+            Problem::new(rejection.status().as_u16(), rejection.body_text())
+        })?;
     let error = match state.sign_in.sign_in(form.clone(), client).await {
         Ok(signed_in) => {
             let cookie = AppendHeaders([(SET_COOKIE, signed_in.set_cookie)]);

@@ -3,8 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use server::{config::{Cli, Command}, demo, run, user_command};
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}};
+use server::{
+    config::{Cli, Command},
+    demo, run, user_command,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -49,8 +55,7 @@ async fn serve(config: server::config::Config) -> anyhow::Result<()> {
 
 /// Cancels on SIGTERM or SIGINT; a second signal ends the process at once.
 async fn stop_on_signal(shutdown: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::error!("cannot listen for signals: only a kill will stop this process");
         return;

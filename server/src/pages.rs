@@ -98,11 +98,7 @@ pub async fn my_sessions(
 }
 
 /// The sign-in page; one who is signed in already goes where they wanted.
-pub async fn sign_in(
-    State(state): State<AppState>,
-    asker: Option<Extension<Principal>>,
-    request: Request,
-) -> Response {
+pub async fn sign_in(State(state): State<AppState>, asker: Option<Extension<Principal>>, request: Request) -> Response {
     let parameters = request.uri().query().unwrap_or_default().to_owned();
     let text = |name| parameter(&parameters, name).unwrap_or_default();
     let (next, rd) = (text("next"), text("rd"));
@@ -123,11 +119,7 @@ pub async fn render_sign_in(state: &AppState, request: Request, status: StatusCo
 
 /// A blank sign-in page of this server.
 pub fn sign_in_data(state: &AppState) -> SignInData {
-    SignInData {
-        server_name: state.sessions.server_name().to_string(),
-        demo: state.demo,
-        ..SignInData::default()
-    }
+    SignInData { server_name: state.sessions.server_name().to_string(), demo: state.demo, ..SignInData::default() }
 }
 
 fn reason_in_words(reason: &str) -> Option<&'static str> {

@@ -15,7 +15,10 @@ use app::paths;
 
 use crate::{
     api, assets,
-    auth::{authenticate::{Access, identify, require}, csrf::refuse_cross_site},
+    auth::{
+        authenticate::{Access, identify, require},
+        csrf::refuse_cross_site,
+    },
     forms, forward_auth, headers, live, metrics, pages,
     state::AppState,
 };
@@ -56,22 +59,41 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     routes.add(paths::SIGN_IN, Public, &[Method::GET, Method::POST], get(pages::sign_in).post(forms::sign_in));
     routes.add(paths::SIGN_OUT, Page, &[Method::POST], post(forms::sign_out));
     routes.add(paths::SESSIONS, Page, &[Method::GET, Method::POST], get(pages::sessions).post(forms::delete_sessions));
-    routes.add(paths::MY_SESSIONS, Page, &[Method::GET, Method::POST], get(pages::my_sessions).post(forms::end_own_session));
+    routes.add(
+        paths::MY_SESSIONS,
+        Page,
+        &[Method::GET, Method::POST],
+        get(pages::my_sessions).post(forms::end_own_session),
+    );
     routes.add(paths::COLUMNS, Page, &[Method::POST], post(forms::set_columns));
     routes.add(paths::LIVE, Api, &[Method::GET], get(live::upgrade));
 
     routes.add(
-        "/api/v1/sessions", Public, &[Method::POST],
+        "/api/v1/sessions",
+        Public,
+        &[Method::POST],
         // Signing in is public; the list is not.
         post(api::sessions::create).get(api::sessions::list.layer(from_fn_with_state((state.clone(), Api), require))),
     );
     routes.note("/api/v1/sessions", Api, &[Method::GET]);
-    routes.add("/api/v1/sessions/{id}", Api, &[Method::GET, Method::DELETE], get(api::sessions::show).delete(api::sessions::delete));
     routes.add(
-        "/api/v1/sessions/delete", Api, &[Method::POST],
+        "/api/v1/sessions/{id}",
+        Api,
+        &[Method::GET, Method::DELETE],
+        get(api::sessions::show).delete(api::sessions::delete),
+    );
+    routes.add(
+        "/api/v1/sessions/delete",
+        Api,
+        &[Method::POST],
         post(api::sessions::delete_many).layer(DefaultBodyLimit::max(DELETE_BODY_LIMIT)),
     );
-    routes.add("/api/v1/session", Api, &[Method::GET, Method::DELETE], get(api::session::show).merge(delete(api::session::sign_out)));
+    routes.add(
+        "/api/v1/session",
+        Api,
+        &[Method::GET, Method::DELETE],
+        get(api::session::show).merge(delete(api::session::sign_out)),
+    );
     routes.add("/api/v1/openapi.json", Public, &[Method::GET], get(api::openapi::show));
 
     for (path, method) in leptos::server_fn::axum::server_fn_paths() {

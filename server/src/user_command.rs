@@ -23,12 +23,13 @@ use crate::{
 pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
     let data_dir = match &command {
         UserCommand::Add { password, .. } | UserCommand::Passwd { password, .. } => &password.data.data_dir,
-        UserCommand::Disable { data, .. } | UserCommand::Enable { data, .. } | UserCommand::List { data } => &data.data_dir,
+        UserCommand::Disable { data, .. } | UserCommand::Enable { data, .. } | UserCommand::List { data } => {
+            &data.data_dir
+        }
     };
     let store = RedbStore::open(data_dir, user_agent::in_words)?;
     let accounts = Accounts::open(store.clone())?;
-    let sessions =
-        Sessions::new(Arc::new(store.clone()), Arc::new(SystemClock::default()), Lifetimes::default(), "");
+    let sessions = Sessions::new(Arc::new(store.clone()), Arc::new(SystemClock::default()), Lifetimes::default(), "");
     let done = act(&accounts, &sessions, command).await;
     let closed = store.close().context("closing the store");
     print!("{}", done?);

@@ -32,13 +32,7 @@ pub(crate) fn bind(wasm: &Path, folder: &Path) -> Result<Bound> {
     let brings_files = output.snippets().values().any(|files| !files.is_empty())
         || !output.local_modules().is_empty()
         || !output.npm_dependencies().is_empty();
-    ensure!(
-        !brings_files,
-        "a dependency of the console brings JavaScript files, which nothing serves"
-    );
+    ensure!(!brings_files, "a dependency of the console brings JavaScript files, which nothing serves");
     output.emit(folder).context("wasm-bindgen cannot write its output")?;
-    Ok(Bound {
-        wasm: folder.join("console_bg.wasm"),
-        js: folder.join("console.js"),
-    })
+    Ok(Bound { wasm: folder.join("console_bg.wasm"), js: folder.join("console.js") })
 }

@@ -51,9 +51,7 @@ impl Checks {
         stages.run("binary", || keepwatch::build(workspace))?;
         if let Some(node) = node.filter(|_| !self.skip_browser) {
             let chromium = stages.run("chromium", || chromium::find(&node))?;
-            stages.run("browser tests", || {
-                browser_tests(workspace, &node, &chromium, &self.playwright)
-            })?;
+            stages.run("browser tests", || browser_tests(workspace, &node, &chromium, &self.playwright))?;
         }
         stages.report();
         println!("all checks passed");
@@ -78,11 +76,7 @@ fn architecture(workspace: &Workspace) -> Result<()> {
     let mut tree = workspace.cargo("tree -p frontend --target wasm32-unknown-unknown -e normal --prefix none");
     let tree = run_quietly(&mut tree)?;
     let found = server_only(&tree);
-    ensure!(
-        found.is_empty(),
-        "the browser's half depends on {}, which belongs to the server",
-        found.join(", ")
-    );
+    ensure!(found.is_empty(), "the browser's half depends on {}, which belongs to the server", found.join(", "));
     Ok(())
 }
 
@@ -120,10 +114,7 @@ fn tests(workspace: &Workspace) -> Result<()> {
 
 fn browser_tests(workspace: &Workspace, node: &Node, chromium: &Chromium, arguments: &[OsString]) -> Result<()> {
     let mut playwright = node.tool("playwright");
-    playwright
-        .arg("test")
-        .args(arguments)
-        .env("KEEPWATCH_BIN", keepwatch::binary(workspace));
+    playwright.arg("test").args(arguments).env("KEEPWATCH_BIN", keepwatch::binary(workspace));
     match chromium {
         Chromium::Installed(program) => playwright.env("CHROMIUM_PATH", program),
         Chromium::Playwrights => playwright.env_remove("CHROMIUM_PATH"),
@@ -139,9 +130,6 @@ mod tests {
     fn a_crate_of_the_server_is_found_in_a_tree_by_its_whole_name() {
         let tree = "frontend v0.1.0 (frontend)\ntokio-stream v0.1.18\nleptos v0.8.23 (*)\n";
         assert!(server_only(tree).is_empty());
-        assert_eq!(
-            server_only(&format!("{tree}tokio v1.52.0\nredb v4.6.0 (*)\n")),
-            ["redb", "tokio"]
-        );
+        assert_eq!(server_only(&format!("{tree}tokio v1.52.0\nredb v4.6.0 (*)\n")), ["redb", "tokio"]);
     }
 }

@@ -69,10 +69,7 @@ fn next_step(facts: Facts) -> Step {
 pub(crate) fn find(node: &Node) -> Result<Chromium> {
     let (mut apt_was_tried, mut download_was_tried) = (false, false);
     loop {
-        let mut facts = Facts {
-            on_path: on_machine(),
-            ..Facts::default()
-        };
+        let mut facts = Facts { on_path: on_machine(), ..Facts::default() };
         if facts.on_path.is_none() {
             facts.playwright_has_its_own = playwright_has_its_own(node);
             facts.apt = if apt_was_tried { None } else { Apt::find() };
@@ -101,10 +98,7 @@ pub(crate) fn find(node: &Node) -> Result<Chromium> {
 
 /// A file of that name is not enough: Ubuntu's `chromium-browser` is a script that asks for a snap.
 fn on_machine() -> Option<PathBuf> {
-    NAMES
-        .iter()
-        .filter_map(|name| on_path(name))
-        .find(|program| starts(program))
+    NAMES.iter().filter_map(|name| on_path(name)).find(|program| starts(program))
 }
 
 fn playwright_has_its_own(node: &Node) -> bool {
@@ -116,41 +110,26 @@ fn playwright_has_its_own(node: &Node) -> bool {
 fn download(node: &Node) -> Result<()> {
     say("fetching Playwright's Chromium");
     let with_libraries = Apt::find().map(|_| "--with-deps");
-    run(node
-        .tool("playwright")
-        .arg("install")
-        .args(with_libraries)
-        .arg("chromium"))
+    run(node.tool("playwright").arg("install").args(with_libraries).arg("chromium"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BARE: Facts = Facts {
-        on_path: None,
-        playwright_has_its_own: false,
-        apt: Some(Apt::WithSudo),
-        download_can_be_tried: true,
-    };
+    const BARE: Facts =
+        Facts { on_path: None, playwright_has_its_own: false, apt: Some(Apt::WithSudo), download_can_be_tried: true };
 
     #[test]
     fn a_browser_on_the_path_comes_first() {
         let program = PathBuf::from("chromium");
-        let facts = Facts {
-            on_path: Some(program.clone()),
-            playwright_has_its_own: true,
-            ..BARE
-        };
+        let facts = Facts { on_path: Some(program.clone()), playwright_has_its_own: true, ..BARE };
         assert_eq!(next_step(facts), Step::Use(Chromium::Installed(program)));
     }
 
     #[test]
     fn a_browser_fetched_earlier_is_used_without_asking_the_network() {
-        let facts = Facts {
-            playwright_has_its_own: true,
-            ..BARE
-        };
+        let facts = Facts { playwright_has_its_own: true, ..BARE };
         assert_eq!(next_step(facts), Step::Use(Chromium::Playwrights));
     }
 
@@ -162,11 +141,7 @@ mod tests {
 
     #[test]
     fn nothing_is_tried_twice() {
-        let facts = Facts {
-            apt: None,
-            download_can_be_tried: false,
-            ..BARE
-        };
+        let facts = Facts { apt: None, download_can_be_tried: false, ..BARE };
         assert_eq!(next_step(facts), Step::GiveUp);
     }
 }

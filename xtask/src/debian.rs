@@ -44,13 +44,7 @@ impl Apt {
 
     fn command(self) -> Command {
         // The variable goes through `env`, because sudo clears the environment.
-        let apt_get = [
-            "env",
-            "DEBIAN_FRONTEND=noninteractive",
-            "apt-get",
-            "-o",
-            "DPkg::Lock::Timeout=120",
-        ];
+        let apt_get = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"];
         let mut command = match self {
             Self::AsRoot => Command::new(apt_get[0]),
             Self::WithSudo => {

@@ -22,9 +22,7 @@ const STANDARD_LIBRARY: &str = "/usr/lib/rustlib/src/rust/library/Cargo.lock";
 
 /// Whether compiler, cargo, source and linker are there, and new enough for this workspace.
 pub(crate) fn is_installed() -> bool {
-    let is_complete = [CARGO, LINKER, STANDARD_LIBRARY]
-        .iter()
-        .all(|file| Path::new(file).exists());
+    let is_complete = [CARGO, LINKER, STANDARD_LIBRARY].iter().all(|file| Path::new(file).exists());
     let version = answer(command(RUSTC).arg("--version"));
     // `None`, for no compiler or no number, is less than any release.
     is_complete && version.and_then(|line| release(&line)) >= release(env!("CARGO_PKG_RUST_VERSION"))
@@ -68,23 +66,15 @@ fn belongs_to_a_toolchain(variable: &str) -> bool {
         "CARGO_SOURCE_",
         "CARGO_TERM_",
     ];
-    const OF_ONE_TOOLCHAIN: [&str; 6] = [
-        "CARGO",
-        "LD_LIBRARY_PATH",
-        "RUSTC",
-        "RUSTDOC",
-        "RUSTFLAGS",
-        "RUSTUP_TOOLCHAIN",
-    ];
+    const OF_ONE_TOOLCHAIN: [&str; 6] =
+        ["CARGO", "LD_LIBRARY_PATH", "RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"];
     let begins_with = |prefixes: &[&str]| prefixes.iter().any(|prefix| variable.starts_with(prefix));
     begins_with(&OF_ONE_TOOLCHAIN) && !begins_with(&OF_ANY_CARGO)
 }
 
 /// Major and minor number out of `rustc 1.96.0 (...)` or `1.90`.
 fn release(text: &str) -> Option<(u32, u32)> {
-    let version = text
-        .split_whitespace()
-        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+    let version = text.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
     let mut numbers = version.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
@@ -95,10 +85,7 @@ mod tests {
 
     #[test]
     fn releases_are_compared_as_numbers() {
-        assert_eq!(
-            release("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)\n"),
-            Some((1, 96))
-        );
+        assert_eq!(release("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)\n"), Some((1, 96)));
         assert_eq!(release("1.90"), Some((1, 90)));
         assert!(release("rustc 1.100.0") > release("1.90"));
         assert_eq!(release("no version"), None);
@@ -106,26 +93,14 @@ mod tests {
 
     #[test]
     fn the_running_toolchain_is_hidden_and_the_network_settings_are_kept() {
-        for hidden in [
-            "CARGO",
-            "CARGO_MANIFEST_DIR",
-            "CARGO_TARGET_DIR",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "RUSTC_WRAPPER",
-        ] {
+        for hidden in ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER"] {
             assert!(belongs_to_a_toolchain(hidden), "{hidden}");
         }
         for hidden in ["LD_LIBRARY_PATH", "RUSTC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
             assert!(belongs_to_a_toolchain(hidden), "{hidden}");
         }
-        for kept in [
-            "CARGO_HOME",
-            "CARGO_NET_OFFLINE",
-            "CARGO_HTTP_PROXY",
-            "CARGO_REGISTRIES_X_INDEX",
-            "HOME",
-            "PATH",
-        ] {
+        for kept in ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_HTTP_PROXY", "CARGO_REGISTRIES_X_INDEX", "HOME", "PATH"]
+        {
             assert!(!belongs_to_a_toolchain(kept), "{kept}");
         }
     }

@@ -46,10 +46,7 @@ pub(crate) fn demo(workspace: &Workspace, arguments: Vec<OsString>) -> Result<()
 fn gives(arguments: &[OsString], option: &str) -> bool {
     arguments.iter().any(|argument| {
         argument == OsStr::new(option)
-            || argument
-                .to_string_lossy()
-                .strip_prefix(option)
-                .is_some_and(|rest| rest.starts_with('='))
+            || argument.to_string_lossy().strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
     })
 }
 

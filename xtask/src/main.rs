@@ -32,11 +32,7 @@ use crate::node::Node;
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
-#[command(
-    name = "xtask",
-    bin_name = "cargo xtask",
-    about = "Builds, starts and tests Keepwatch."
-)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "Builds, starts and tests Keepwatch.")]
 struct Cli {
     #[command(subcommand)]
     task: Task,

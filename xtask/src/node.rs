@@ -23,9 +23,7 @@ impl Node {
     pub(crate) fn find(workspace: &Workspace) -> Option<Self> {
         let version = answer(Command::new("node").arg("--version"))?;
         let usable = major(&version)? >= OLDEST && on_path(NPM).is_some();
-        usable.then(|| Self {
-            folder: workspace.path("end2end"),
-        })
+        usable.then(|| Self { folder: workspace.path("end2end") })
     }
 
     /// Node with its packages installed, or `None` after a line that says why not.
@@ -67,11 +65,7 @@ impl Node {
 
     /// A program of an installed package, to be run in `end2end`.
     pub(crate) fn tool(&self, name: &str) -> Command {
-        let program = if cfg!(windows) {
-            format!("{name}.cmd")
-        } else {
-            name.to_owned()
-        };
+        let program = if cfg!(windows) { format!("{name}.cmd") } else { name.to_owned() };
         let mut command = Command::new(self.folder.join("node_modules/.bin").join(program));
         command.current_dir(&self.folder);
         command
@@ -79,11 +73,7 @@ impl Node {
 
     /// What a line of CommonJS prints, run in `end2end`; `None` if it fails.
     pub(crate) fn evaluate(&self, script: &str) -> Option<String> {
-        answer(
-            Command::new("node")
-                .args(["--input-type=commonjs", "--eval", script])
-                .current_dir(&self.folder),
-        )
+        answer(Command::new("node").args(["--input-type=commonjs", "--eval", script]).current_dir(&self.folder))
     }
 }
 

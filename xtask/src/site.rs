@@ -14,12 +14,8 @@ use crate::workspace::Workspace;
 use crate::{files, shrink, wasm_toolchain};
 
 /// How a site is made. A change here makes another site out of the same inputs.
-const RECIPE: [&str; 4] = [
-    include_str!("site.rs"),
-    include_str!("bindgen.rs"),
-    include_str!("shrink.rs"),
-    include_str!("assets.rs"),
-];
+const RECIPE: [&str; 4] =
+    [include_str!("site.rs"), include_str!("bindgen.rs"), include_str!("shrink.rs"), include_str!("assets.rs")];
 
 /// The console's three files.
 struct Site {
@@ -40,12 +36,7 @@ pub(crate) fn build(workspace: &Workspace, node: Option<&Node>) -> Result<()> {
     let stamp_file = workspace.target("site.stamp");
 
     let tools = node.map_or(Ok(Vec::new()), Node::packages)?;
-    let inputs = [
-        RECIPE.concat().into_bytes(),
-        files::read(&wasm)?,
-        files::read(&css)?,
-        tools,
-    ];
+    let inputs = [RECIPE.concat().into_bytes(), files::read(&wasm)?, files::read(&css)?, tools];
     let stamp = inputs.map(|input| sha256(&input)).join("\n");
     if folder.join("manifest.json").exists() && fs::read_to_string(&stamp_file).is_ok_and(|made| made == stamp) {
         say("console: unchanged");

@@ -27,10 +27,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command whose output matters only when it fails, and returns what it wrote to standard output.
 pub(crate) fn run_quietly(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| cannot_start(command))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))?;
     let written = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         eprint!("{written}{}", String::from_utf8_lossy(&output.stderr));
@@ -41,10 +38,7 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<String> {
 
 /// Runs a command that may as well fail. The error ends with the last thing the command said.
 pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| cannot_start(command))?;
     let stderr = child.stderr.take();
     // Read on the side: a child whose pipe is full would wait for the reader for ever.
@@ -78,10 +72,7 @@ pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
 /// What a command writes to standard output, or `None` if it cannot be started or fails.
 pub(crate) fn answer(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Whether a program is there and tells its version.
@@ -92,9 +83,7 @@ pub(crate) fn starts(program: impl AsRef<OsStr>) -> bool {
 /// The file of this name in the first folder of `PATH` that has one.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 fn cannot_start(command: &Command) -> String {
@@ -104,25 +93,15 @@ fn cannot_start(command: &Command) -> String {
 /// The command as it would be typed, without its environment.
 fn spelled(command: &Command) -> String {
     let words = iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| quoted(&word.to_string_lossy()))
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &str) -> String {
-    if word.is_empty() || word.contains(char::is_whitespace) {
-        format!("'{word}'")
-    } else {
-        word.to_owned()
-    }
+    if word.is_empty() || word.contains(char::is_whitespace) { format!("'{word}'") } else { word.to_owned() }
 }
 
 fn last_line(said: &str) -> &str {
-    said.lines()
-        .map(str::trim)
-        .rfind(|line| !line.is_empty())
-        .unwrap_or("it said nothing")
+    said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing")
 }
 
 #[cfg(test)]

@@ -113,28 +113,13 @@ fn find(workspace: &Workspace) -> Result<Compiler> {
 
 fn running_has_target(workspace: &Workspace) -> bool {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    answer(
-        Command::new(rustc)
-            .args(["--print", "sysroot"])
-            .current_dir(workspace.root()),
-    )
-    .is_some_and(|sysroot| {
-        Path::new(sysroot.trim())
-            .join("lib/rustlib")
-            .join(TARGET)
-            .join("lib")
-            .is_dir()
-    })
+    answer(Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace.root()))
+        .is_some_and(|sysroot| Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib").is_dir())
 }
 
 fn add_target(workspace: &Workspace) -> Result<()> {
     say(format!("adding the target {TARGET} with rustup"));
-    run_within(
-        RUSTUP_LIMIT,
-        Command::new("rustup")
-            .args(["target", "add", TARGET])
-            .current_dir(workspace.root()),
-    )
+    run_within(RUSTUP_LIMIT, Command::new("rustup").args(["target", "add", TARGET]).current_dir(workspace.root()))
 }
 
 #[cfg(test)]
@@ -150,42 +135,25 @@ mod tests {
 
     #[test]
     fn the_running_compiler_comes_first() {
-        let facts = Facts {
-            running_has_target: true,
-            distribution_is_installed: true,
-            ..BARE
-        };
+        let facts = Facts { running_has_target: true, distribution_is_installed: true, ..BARE };
         assert_eq!(next_step(facts), Step::Use(Compiler::Running));
     }
 
     #[test]
     fn an_installed_compiler_is_used_without_asking_the_network() {
-        let facts = Facts {
-            distribution_is_installed: true,
-            ..BARE
-        };
+        let facts = Facts { distribution_is_installed: true, ..BARE };
         assert_eq!(next_step(facts), Step::Use(Compiler::Distribution));
     }
 
     #[test]
     fn rustup_is_tried_before_a_second_compiler_is_installed() {
         assert_eq!(next_step(BARE), Step::AddTarget);
-        assert_eq!(
-            next_step(Facts {
-                rustup_can_be_tried: false,
-                ..BARE
-            }),
-            Step::InstallDistribution(Apt::AsRoot)
-        );
+        assert_eq!(next_step(Facts { rustup_can_be_tried: false, ..BARE }), Step::InstallDistribution(Apt::AsRoot));
     }
 
     #[test]
     fn nothing_is_tried_twice() {
-        let facts = Facts {
-            rustup_can_be_tried: false,
-            apt: None,
-            ..BARE
-        };
+        let facts = Facts { rustup_can_be_tried: false, apt: None, ..BARE };
         assert_eq!(next_step(facts), Step::GiveUp);
     }
 }

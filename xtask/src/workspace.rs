@@ -13,9 +13,7 @@ impl Workspace {
     /// The checkout is the folder above this crate, whatever the current directory is.
     pub(crate) fn find() -> Self {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self {
-            root: package.parent().unwrap_or(package).to_path_buf(),
-        }
+        Self { root: package.parent().unwrap_or(package).to_path_buf() }
     }
 
     /// The folder that holds the workspace's Cargo.toml.

@@ -7,8 +7,6 @@ mod model;
 
 use std::{collections::BTreeSet, future::poll_fn, sync::Arc, time::Duration};
 
-use futures_core::Stream as _;
-
 pub use self::model::any_history_agrees_with_a_model;
 use super::{
     Client, Lifetimes, Session, SessionId, SessionType, TokenHash,

@@ -51,8 +51,7 @@ impl Sort {
     /// else newest first for instants and A to Z for texts.
     #[must_use]
     pub fn after_click(self, column: Column) -> Self {
-        let descending =
-            if self.column == column { !self.descending } else { matches!(column, Column::LastActive) };
+        let descending = if self.column == column { !self.descending } else { matches!(column, Column::LastActive) };
         Self { column, descending }
     }
 }
@@ -94,7 +93,9 @@ pub enum QueryError {
     #[error("type '{0}' is not a session type: use rest, browser or other")]
     Type(String),
     /// Not a column.
-    #[error("sort '{0}' is not a column: use username, session_type, address, last_active, server_name or user_agent, with '-' before it for descending")]
+    #[error(
+        "sort '{0}' is not a column: use username, session_type, address, last_active, server_name or user_agent, with '-' before it for descending"
+    )]
     Sort(String),
     /// Not a row number.
     #[error("first '{0}' is not a row number: use a whole number from 0")]
@@ -153,8 +154,7 @@ impl SessionQuery {
         match name {
             "type" if value.is_empty() || value == "all" => self.filter.session_type = None,
             "type" => {
-                self.filter.session_type =
-                    Some(SessionType::parse(value).ok_or_else(|| QueryError::Type(told()))?);
+                self.filter.session_type = Some(SessionType::parse(value).ok_or_else(|| QueryError::Type(told()))?);
             }
             "q" if value.len() > MAX_SEARCH => return Err(QueryError::SearchTooLong),
             "q" => self.filter.search = value.to_owned(),

@@ -91,9 +91,13 @@ impl Sessions {
         self.store.check(token, &self.lifetimes, self.now(), activity)
     }
 
-    /// Notes input by the user of a session.
+    /// Notes input by the user of a session. One that has reached a deadline is beyond help, swept or not.
     pub fn touch(&self, id: SessionId) {
-        self.store.touch(id, self.now());
+        let now = self.now();
+        let is_live = |session: Session| !self.lifetimes.reached(session.created_at, session.last_active_at, now);
+        if self.store.get(id).is_some_and(is_live) {
+            self.store.touch(id, now);
+        }
     }
 
     /// Part of the list of all sessions.

@@ -51,7 +51,10 @@ pub async fn create(
             register_other(&state, &asker, body).await?
         }
         (Some(SessionType::Other), Some(_)) => {
-            return Err(Problem::new(400, "leave 'password' out: a session of type other is registered, not signed in"));
+            return Err(Problem::new(
+                400,
+                "leave 'password' out: a session of type other is registered, not signed in",
+            ));
         }
         (Some(SessionType::Browser), _) => {
             return Err(Problem::new(400, "a session of type browser is established on the sign-in page only"));
@@ -182,5 +185,6 @@ pub async fn delete_many(
 }
 
 fn session_id(text: &str) -> Result<SessionId, Problem> {
-    text.parse().map_err(|_| Problem::new(400, format!("'{}' is not a session id: use a whole number", text.escape_debug())))
+    text.parse()
+        .map_err(|_| Problem::new(400, format!("'{}' is not a session id: use a whole number", text.escape_debug())))
 }

@@ -111,8 +111,7 @@ impl Accounts {
     /// [`AppError::NotFound`], or as the store says.
     pub async fn update(&self, name: &str, change: impl FnOnce(&mut Account)) -> Result<Account, AppError> {
         let username = Username::parse(name)?;
-        let mut account =
-            self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
+        let mut account = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
         change(&mut account);
         self.put(username.key, account.clone()).await?;
         Ok(account)
@@ -198,13 +197,8 @@ async fn end_sessions(sessions: &Sessions, username: &str) -> Result<(), AppErro
 fn random_password() -> anyhow::Result<String> {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let token = SessionToken::generate().map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let letters: Vec<char> = token
-        .hash()
-        .0
-        .iter()
-        .take(16)
-        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
-        .collect();
+    let letters: Vec<char> =
+        token.hash().0.iter().take(16).map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
     Ok(letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-"))
 }
 

@@ -1,6 +1,11 @@
 //! Finds out who is asking, and keeps out who may not.
 
-use app::{error::AppError, paths, principal::Principal, session::{TokenHash, store::Activity}};
+use app::{
+    error::AppError,
+    paths,
+    principal::Principal,
+    session::{TokenHash, store::Activity},
+};
 use axum::{
     extract::{Request, State},
     middleware::Next,

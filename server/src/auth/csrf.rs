@@ -9,7 +9,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, header::{COOKIE, HOST, ORIGIN}};
+use http::{
+    HeaderMap, Method,
+    header::{COOKIE, HOST, ORIGIN},
+};
 use url::Url;
 
 use crate::{api::problem::Problem, config::is_loopback};

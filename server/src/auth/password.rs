@@ -86,9 +86,8 @@ pub fn hash_now(password: &str) -> anyhow::Result<String> {
 
 fn verify_now(password: &str, stored: &str) -> bool {
     let Ok(parsed) = PasswordHash::new(stored) else { return false };
-    let affordable = Params::try_from(&parsed).is_ok_and(|params| {
-        params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= 16 && params.p_cost() <= 16
-    });
+    let affordable = Params::try_from(&parsed)
+        .is_ok_and(|params| params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= 16 && params.p_cost() <= 16);
     affordable && Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok()
 }
 
@@ -113,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_hash_that_asks_for_gigabytes_is_not_tried() {
-        let greedy = "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let greedy =
+            "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         assert!(!verify_now("x", greedy));
     }
 }

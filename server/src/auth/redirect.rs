@@ -56,11 +56,31 @@ mod tests {
     #[test]
     fn nothing_else_is() {
         let evil = [
-            "", "//evil.example", "/\\evil.example", "\\/evil.example", "/\t/evil.example", "/\n//evil.example", "\\\\evil.example",
-            "https:evil.example", "https:///evil.example", "https://evil.example", "javascript:alert(1)", "data:text/html,x",
-            "/..//evil.example", "/.//evil.example", "/%2e//evil.example", "///evil.example", "http://keep.example.org/", "evil.example",
-            "https://keep.example.org@evil.example", "https://keep.example.org.evil.example/", "／／evil.example", "/sign-in?next=/",
-            " /evil.example/..//x", "@evil.example", "/\r\nLocation: https://evil.example",
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "/\t/evil.example",
+            "/\n//evil.example",
+            "\\\\evil.example",
+            "https:evil.example",
+            "https:///evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "/..//evil.example",
+            "/.//evil.example",
+            "/%2e//evil.example",
+            "///evil.example",
+            "http://keep.example.org/",
+            "evil.example",
+            "https://keep.example.org@evil.example",
+            "https://keep.example.org.evil.example/",
+            "／／evil.example",
+            "/sign-in?next=/",
+            " /evil.example/..//x",
+            "@evil.example",
+            "/\r\nLocation: https://evil.example",
         ];
         let base = Url::parse("https://keep.example.org/sign-in").unwrap();
         for next in evil {
@@ -75,8 +95,13 @@ mod tests {
     fn applications_are_known_by_their_exact_origin() {
         assert!(redirects().application("https://wiki.example.org/start?x=1").is_some());
         for rd in [
-            "http://wiki.example.org/", "https://wiki.example.org:8443/", "https://wiki.example.org.evil.example/",
-            "https://a.wiki.example.org/", "https://user@wiki.example.org/", "//wiki.example.org/", "/start",
+            "http://wiki.example.org/",
+            "https://wiki.example.org:8443/",
+            "https://wiki.example.org.evil.example/",
+            "https://a.wiki.example.org/",
+            "https://user@wiki.example.org/",
+            "//wiki.example.org/",
+            "/start",
         ] {
             assert_eq!(redirects().application(rd), None, "{rd}");
         }

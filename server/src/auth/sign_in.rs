@@ -48,8 +48,16 @@ impl SignIn {
         session_type: SessionType,
         client: Client,
     ) -> Result<(SessionToken, Session), AppError> {
-        let account = self.prove(typed_name, password, client.address).await?;
-        self.establish(account.name, session_type, client).await
+        let proved = self.prove(typed_name, password, client.address).await?;
+        let (token, session) = self.establish(proved.name, session_type, client).await?;
+        // The account may have been disabled, or its password reset, while the password was tried: whoever did that has
+        // ended the sessions there were, and must not have missed this one.
+        let now = self.accounts.find(&session.username);
+        if now.is_some_and(|now| !now.disabled && now.password_hash == proved.password_hash) {
+            return Ok((token, session));
+        }
+        self.sessions.sign_out(session.id).await?;
+        Err(AppError::WrongCredentials)
     }
 
     /// Establishes a session for a user whose identity somebody else has proved.

@@ -60,7 +60,9 @@ impl Throttle {
         let keys = keys(account, address);
         let wait = keys
             .iter()
-            .filter_map(|key| failures.get(key).map(|past| wait(past.count, key.free()).saturating_sub(now.since(past.last_at))))
+            .filter_map(|key| {
+                failures.get(key).map(|past| wait(past.count, key.free()).saturating_sub(now.since(past.last_at)))
+            })
             .max()
             .unwrap_or_default();
         if !wait.is_zero() {

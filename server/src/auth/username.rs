@@ -2,8 +2,7 @@
 
 use app::error::AppError;
 use precis_profiles::{
-    OpaqueString, UsernameCaseMapped, UsernameCasePreserved,
-    precis_core::profile::PrecisFastInvocation,
+    OpaqueString, UsernameCaseMapped, UsernameCasePreserved, precis_core::profile::PrecisFastInvocation,
 };
 
 /// The longest username, in bytes.
@@ -78,7 +77,8 @@ mod tests {
 
     #[test]
     fn invisible_and_bidirectional_characters_are_refused() {
-        for typed in ["", "a b", "a\u{0}", "a\u{7f}", "a\u{202e}b", "a\u{200b}b", "a\nb", "\u{1b}[2J", &"a".repeat(256)] {
+        for typed in ["", "a b", "a\u{0}", "a\u{7f}", "a\u{202e}b", "a\u{200b}b", "a\nb", "\u{1b}[2J", &"a".repeat(256)]
+        {
             assert!(matches!(Username::parse(typed), Err(AppError::Invalid(_))), "{typed:?}");
         }
     }

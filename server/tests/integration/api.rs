@@ -37,8 +37,11 @@ async fn unknown_user_wrong_password_and_disabled_account_are_answered_alike() {
     server.user("anna").await;
     server.state.accounts.set_disabled(&server.state.sessions, "anna", true).await.unwrap();
     let mut bodies = Vec::new();
-    for (username, password) in [("nobody", PASSWORD), ("admin", "wrong password"), ("anna", PASSWORD), ("a b", PASSWORD)] {
-        let answer = server.anonymous().post("/api/v1/sessions", json!({"username": username, "password": password})).await;
+    for (username, password) in
+        [("nobody", PASSWORD), ("admin", "wrong password"), ("anna", PASSWORD), ("a b", PASSWORD)]
+    {
+        let answer =
+            server.anonymous().post("/api/v1/sessions", json!({"username": username, "password": password})).await;
         assert_eq!(answer.status, 401);
         bodies.push(answer.text);
     }
@@ -48,7 +51,9 @@ async fn unknown_user_wrong_password_and_disabled_account_are_answered_alike() {
 #[tokio::test(flavor = "multi_thread")]
 async fn guessing_is_slowed_down() {
     let server = TestServer::start().await;
-    let guess = async || server.anonymous().post("/api/v1/sessions", json!({"username": "admin", "password": "guess guess"})).await;
+    let guess = async || {
+        server.anonymous().post("/api/v1/sessions", json!({"username": "admin", "password": "guess guess"})).await
+    };
     for _ in 0..5 {
         assert_eq!(guess().await.status, 401);
     }
@@ -63,7 +68,8 @@ async fn guessing_is_slowed_down() {
 async fn an_administrator_registers_other_sessions_and_nobody_else() {
     let server = TestServer::start().await;
     let (admin, anna) = (server.admin().await, server.user("anna").await);
-    let body = json!({"username": "ANNA", "session_type": "other", "address": "10.9.0.3", "user_agent": "restic/0.18.0"});
+    let body =
+        json!({"username": "ANNA", "session_type": "other", "address": "10.9.0.3", "user_agent": "restic/0.18.0"});
     server.anonymous().post("/api/v1/sessions", body.clone()).await.assert_problem(401, "sign in");
     anna.post("/api/v1/sessions", body.clone()).await.assert_problem(403, "administrator");
     let session = admin.post("/api/v1/sessions", body).await.json()["session"].clone();
@@ -76,7 +82,8 @@ async fn an_administrator_registers_other_sessions_and_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_huge_user_agent_is_kept_to_512_bytes() {
     let server = TestServer::start().await;
-    let body = json!({"username": "anna", "session_type": "other", "address": "10.9.0.3", "user_agent": "é".repeat(5_000)});
+    let body =
+        json!({"username": "anna", "session_type": "other", "address": "10.9.0.3", "user_agent": "é".repeat(5_000)});
     let answer = server.admin().await.post("/api/v1/sessions", body).await;
     assert_eq!(answer.json()["session"]["user_agent"], "é".repeat(256));
 }
@@ -89,6 +96,7 @@ async fn the_list_counts_filters_sorts_and_pages() {
         server.clock.advance(Duration::from_secs(1));
         server.signed_in(name, SessionType::Browser).await;
     }
+    server.clock.advance(Duration::from_secs(1));
     let all = admin.get("/api/v1/sessions").await.json();
     assert_eq!((&all["active_users"], &all["active_sessions"], &all["total"]), (&json!(3), &json!(4), &json!(4)));
     let names = |list: &serde_json::Value| -> Vec<String> {
@@ -127,7 +135,8 @@ async fn your_own_sessions_are_refused_on_every_path() {
     let many = admin.post("/api/v1/sessions/delete", json!({"ids": [admin.id, second.id]})).await.json();
     assert_eq!(many["deleted"], 0);
     assert_eq!(many["skipped"][1], json!({"id": second.id, "reason": "own_username"}));
-    let everything = admin.post("/api/v1/sessions/delete", json!({"query": {}, "as_of": 999, "all": true})).await.json();
+    let everything =
+        admin.post("/api/v1/sessions/delete", json!({"query": {}, "as_of": 999, "all": true})).await.json();
     assert_eq!(everything["deleted"], 0);
     admin.submit("/reports/sessions", &format!("ids={}&ids={}", admin.id, second.id)).await;
     admin.post("/rpc/delete_sessions", json!({"selection": {"ids": [second.id]}})).await;
@@ -148,10 +157,14 @@ async fn many_are_deleted_by_ids_or_by_query() {
     assert_eq!(outcome, json!({"deleted": 2, "skipped": [{"id": 4_711, "reason": "already_ended"}]}));
     let as_of = admin.get("/api/v1/sessions").await.json()["as_of"].clone();
     let newer = server.signed_in("berta", SessionType::Other).await;
-    let outcome = admin.post("/api/v1/sessions/delete", json!({"query": {"type": "other"}, "as_of": as_of})).await.json();
+    let outcome =
+        admin.post("/api/v1/sessions/delete", json!({"query": {"type": "other"}, "as_of": as_of})).await.json();
     assert_eq!(outcome["deleted"], 3);
     assert_eq!(newer.get("/api/v1/session").await.status, 200);
-    admin.post("/api/v1/sessions/delete", json!({"query": {}, "as_of": as_of})).await.assert_problem(400, "\"all\": true");
+    admin
+        .post("/api/v1/sessions/delete", json!({"query": {}, "as_of": as_of}))
+        .await
+        .assert_problem(400, "\"all\": true");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,12 +199,18 @@ async fn bad_input_is_answered_with_what_to_change() {
     };
     raw("{").await.assert_problem(400, "line 1");
     raw(r#"{"username": "a", "password": "b", "colour": 1}"#).await.assert_problem(400, "unknown field `colour`");
-    raw(r#"{"username": "a", "username": "b", "password": "c"}"#).await.assert_problem(400, "duplicate field `username`");
+    raw(r#"{"username": "a", "username": "b", "password": "c"}"#)
+        .await
+        .assert_problem(400, "duplicate field `username`");
     raw(r#"{"username": "a"}"#).await.assert_problem(400, "'password' is missing");
     raw(r#"{"username": "a", "session_type": "ftp"}"#).await.assert_problem(400, "rest, browser or other");
     raw(r#"{"username": "a", "session_type": "other"}"#).await.assert_problem(400, "'address' is missing");
-    raw(r#"{"username": "a", "session_type": "other", "address": "10.0.0"}"#).await.assert_problem(400, "not an IP address");
-    raw(r#"{"username": "a\u202eb", "session_type": "other", "address": "10.0.0.1"}"#).await.assert_problem(400, "bidirectional");
+    raw(r#"{"username": "a", "session_type": "other", "address": "10.0.0"}"#)
+        .await
+        .assert_problem(400, "not an IP address");
+    raw(r#"{"username": "a\u202eb", "session_type": "other", "address": "10.0.0.1"}"#)
+        .await
+        .assert_problem(400, "bidirectional");
     let untyped = admin.request(Method::POST, "/api/v1/sessions").body(Body::from("{}")).unwrap();
     admin.send(untyped).await.assert_problem(415, "application/json");
     for (query, parameter) in [("type=ftp", "type"), ("sort=size", "sort"), ("limit=0", "limit"), ("page=2", "page")] {
@@ -204,7 +223,10 @@ async fn bad_input_is_answered_with_what_to_change() {
     admin.get("/api/v1/nothing").await.assert_problem(404, "/api");
     admin.delete("/api/v1/openapi.json").await.assert_problem(405, "method");
     admin.post("/api/v1/sessions/delete", json!({})).await.assert_problem(400, "'ids'");
-    admin.post("/api/v1/sessions/delete", json!({"query": {"typ": "rest"}, "as_of": 1})).await.assert_problem(400, "unknown field");
+    admin
+        .post("/api/v1/sessions/delete", json!({"query": {"typ": "rest"}, "as_of": 1}))
+        .await
+        .assert_problem(400, "unknown field");
 }
 
 #[tokio::test(flavor = "multi_thread")]

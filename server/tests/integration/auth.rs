@@ -12,7 +12,8 @@ use crate::support::{PASSWORD, TestServer, config};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sign_in_form_sets_the_cookie_and_goes_where_it_was_asked_to() {
     let server = TestServer::start().await;
-    let form = format!("username=admin&password={}&next=%2Freports%2Fsessions%3Ftype%3Drest", PASSWORD.replace(' ', "+"));
+    let form =
+        format!("username=admin&password={}&next=%2Freports%2Fsessions%3Ftype%3Drest", PASSWORD.replace(' ', "+"));
     let answer = server.anonymous().submit("/sign-in", &form).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/reports/sessions?type=rest"));
     let cookie = answer.header("set-cookie");
@@ -173,7 +174,9 @@ async fn signing_out_clears_the_cookie_and_what_is_on_the_screen() {
     let anna = server.user("anna").await;
     let answer = anna.submit("/sign-out", "").await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/sign-in?reason=signed_out"));
-    assert!(answer.header("set-cookie").starts_with("keepwatch=; ") && answer.header("set-cookie").contains("Max-Age=0"));
+    assert!(
+        answer.header("set-cookie").starts_with("keepwatch=; ") && answer.header("set-cookie").contains("Max-Age=0")
+    );
     assert!(answer.header("clear-site-data").contains("cache"));
     assert_eq!(anna.get("/api/v1/session").await.status, 401);
 }

@@ -81,14 +81,21 @@ fn accounts_are_managed_offline() {
     let dir = TempDir::new().unwrap();
     let added = run(dir.path(), &["user", "add", "anna", "--password-stdin"], "a long password\n");
     assert!(added.status.success(), "{}", text(&added.stderr));
-    assert!(run(dir.path(), &["user", "add", "root", "--role", "administrator", "--password-stdin"], "a long password").status.success());
+    assert!(
+        run(dir.path(), &["user", "add", "root", "--role", "administrator", "--password-stdin"], "a long password")
+            .status
+            .success()
+    );
     assert!(run(dir.path(), &["user", "disable", "Anna"], "").status.success());
     assert!(run(dir.path(), &["user", "passwd", "root", "--password-stdin"], "another password").status.success());
     let list = run(dir.path(), &["user", "list"], "");
     assert_eq!(text(&list.stdout), "anna\tuser\tdisabled\nroot\tadministrator\tenabled\n");
     assert!(run(dir.path(), &["user", "enable", "anna"], "").status.success());
     let taken = run(dir.path(), &["user", "add", "ANNA", "--password-stdin"], "a long password");
-    assert_eq!((taken.status.code(), text(&taken.stderr)), (Some(1), "keepwatch: there is a user 'ANNA' already\n".to_owned()));
+    assert_eq!(
+        (taken.status.code(), text(&taken.stderr)),
+        (Some(1), "keepwatch: there is a user 'ANNA' already\n".to_owned())
+    );
     let short = run(dir.path(), &["user", "add", "berta", "--password-stdin"], "short");
     assert!(text(&short.stderr).contains("8 to 1024 bytes"));
     let unknown = run(dir.path(), &["user", "disable", "nobody"], "");

@@ -12,7 +12,12 @@ async fn the_first_rows_are_in_the_document() {
     server.signed_in("anna", SessionType::Browser).await;
     let page = admin.open("/reports/sessions").await;
     assert_eq!(page.status, 200);
-    for words in ["Delete session of anna from 10.0.0.7", "Select session of anna from 10.0.0.7", "Active Users", "Show/Hide Columns"] {
+    for words in [
+        "Delete session of anna from 10.0.0.7",
+        "Select session of anna from 10.0.0.7",
+        "Active Users",
+        "Show/Hide Columns",
+    ] {
         assert!(page.text.contains(words), "{words} is missing");
     }
     assert!(!page.text.contains("Delete session of Admin"));
@@ -27,7 +32,8 @@ async fn hostile_names_and_user_agents_are_text() {
         ("\"><img/onerror=alert(3)>", "\"><img src=x onerror=alert(4)>"),
         ("'onmouseover='alert(5)", "\u{2028}\u{202e}<svg onload=alert(6)>"),
     ] {
-        let body = json!({"username": username, "session_type": "other", "address": "10.0.0.9", "user_agent": user_agent});
+        let body =
+            json!({"username": username, "session_type": "other", "address": "10.0.0.9", "user_agent": user_agent});
         assert_eq!(admin.post("/api/v1/sessions", body).await.status, 201);
     }
     let page = admin.open("/reports/sessions").await.text;
@@ -56,7 +62,10 @@ async fn a_deletion_without_javascript_asks_once() {
     let only = admin.open(&format!("/reports/sessions?ids={}&only={}", anna.id, berta.id)).await;
     assert!(only.text.contains("Delete 1 session of 1 user?"));
     let done = admin.submit("/reports/sessions", &format!("ids={}&back=type%3Drest", berta.id)).await;
-    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/reports/sessions?type=rest&deleted=1&skipped=0"));
+    assert_eq!(
+        (done.status.as_u16(), done.header("location")),
+        (303, "/reports/sessions?type=rest&deleted=1&skipped=0")
+    );
     assert!(admin.open(done.header("location")).await.text.contains("1 session deleted."));
     assert_eq!(berta.get("/api/v1/session").await.status, 401);
     assert_eq!(anna.get("/api/v1/session").await.status, 200);

@@ -18,7 +18,8 @@ async fn nobody_gets_past_a_private_route_without_a_session() {
     for route in routes.iter().filter(|route| route.access != Access::Public) {
         for method in &route.methods {
             let asker = server.anonymous();
-            let answer = asker.send(asker.request(method.clone(), &concrete(&route.path)).body(Body::empty()).unwrap()).await;
+            let answer =
+                asker.send(asker.request(method.clone(), &concrete(&route.path)).body(Body::empty()).unwrap()).await;
             let at = format!("{method} {}: {} {}", route.path, answer.status, answer.text);
             match route.access {
                 Access::Page => {
@@ -98,7 +99,8 @@ async fn the_live_channel_is_refused_to_other_sites() {
 async fn every_answer_carries_the_security_headers() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
-    for path in ["/", "/sign-in", "/reports/sessions", "/nothing", "/api/v1/sessions", "/api/v1/sessions/x", "/healthz"] {
+    for path in ["/", "/sign-in", "/reports/sessions", "/nothing", "/api/v1/sessions", "/api/v1/sessions/x", "/healthz"]
+    {
         let answer = admin.open(path).await;
         assert_protected(path, &answer);
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");

@@ -54,8 +54,7 @@ impl TestServer {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let store = RedbStore::in_memory(user_agent::in_words).unwrap();
         let address: SocketAddr = "127.0.0.1:3000".parse().unwrap();
-        let state =
-            AppState::with_clock(&config, address, store, CancellationToken::new(), clock.clone()).unwrap();
+        let state = AppState::with_clock(&config, address, store, CancellationToken::new(), clock.clone()).unwrap();
         state.accounts.add("Admin", Role::Administrator, PASSWORD, clock.now()).await.unwrap();
         let router = router::router(state.clone());
         Self { state, clock, router }
@@ -80,7 +79,8 @@ impl TestServer {
 
     /// A session of a user, established without a password.
     pub(crate) async fn signed_in(&self, name: &str, session_type: SessionType) -> Asker<'_> {
-        let client = Client::new([10, 0, 0, 7].into(), "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0 Safari/537.36");
+        let client =
+            Client::new([10, 0, 0, 7].into(), "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0 Safari/537.36");
         let (token, session) = self.state.sign_in.establish(name.into(), session_type, client).await.unwrap();
         Asker { server: self, token: Some(token.expose().to_owned()), id: session.id.0 }
     }

@@ -96,6 +96,8 @@ fn last_active_cell(list: List, slot: Slot) -> impl IntoView {
 }
 
 fn delete_cell(list: List, slot: Slot) -> impl IntoView {
+    let id = slot.maybe(|shown| shown.is_deletable().then(|| shown.session.id.to_string()));
+    let name = slot.maybe(|shown| shown.is_deletable().then(|| format!("Delete {}", in_words(&shown.session))));
     let click = move |event: leptos::ev::MouseEvent| {
         event.prevent_default();
         if let Some(id) = slot.deletable_now() {
@@ -109,8 +111,8 @@ fn delete_cell(list: List, slot: Slot) -> impl IntoView {
                 form="selection"
                 class="delete"
                 name="only"
-                value=slot.maybe(|shown| shown.is_deletable().then(|| shown.session.id.to_string()))
-                aria-label=slot.maybe(|shown| shown.is_deletable().then(|| format!("Delete {}", in_words(&shown.session))))
+                value=id
+                aria-label=name
                 hidden=slot.is_spared()
                 on:click=click
             >

@@ -148,5 +148,5 @@ fn is_plain(event: &leptos::ev::MouseEvent) -> bool {
 }
 
 fn empty_cell() -> InertElement {
-    InertElement::new(r#"<td></td>"#)
+    InertElement::new("<td></td>")
 }
