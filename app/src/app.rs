@@ -39,5 +39,6 @@ fn not_found() -> PageData {
         title: "Not found".to_owned(),
         text: "There is nothing at this address.".to_owned(),
         viewer: None,
+        demo: false,
     })
 }

@@ -128,4 +128,6 @@ pub struct MessageData {
     pub text: String,
     /// Who looks, if someone is signed in.
     pub viewer: Option<Viewer>,
+    /// Whether the sessions are simulated.
+    pub demo: bool,
 }

@@ -75,6 +75,6 @@ fn is_demo(page: &PageData) -> bool {
         PageData::SignIn(data) => data.demo,
         PageData::Sessions(data) => data.viewer.demo,
         PageData::MySessions(data) => data.viewer.demo,
-        PageData::Message(data) => data.viewer.as_ref().is_some_and(|viewer| viewer.demo),
+        PageData::Message(data) => data.demo,
     }
 }

@@ -8,6 +8,7 @@ test.describe("the demonstration", { tag: "@basic" }, () => {
     await page.goto("/");
     await expect(page.getByText("Demo data")).toBeVisible();
     await fillSignIn(page, "Admin", server.adminPassword);
+    await page.waitForURL("**/reports/sessions");
     for (const path of ["/reports/sessions", "/account/sessions"]) {
       await open(page, path);
       await expect(page.getByText("Demo data")).toBeVisible();

@@ -157,6 +157,7 @@ async fn message(state: &AppState, request: Request, asker: Option<&Principal>, 
         title: status.canonical_reason().unwrap_or("Error").to_owned(),
         text,
         viewer: asker.map(|asker| state.viewer(asker)),
+        demo: state.demo,
     };
     render(state, request, status, PageData::Message(data)).await
 }

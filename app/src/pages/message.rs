@@ -8,7 +8,7 @@ use crate::components::frame::{Alone, Frame, Here};
 /// See [`MessageData`].
 #[component]
 pub(crate) fn MessagePage(data: MessageData) -> impl IntoView {
-    let MessageData { title, text, viewer } = data;
+    let MessageData { title, text, viewer, demo } = data;
     let message = view! {
         <section class="message">
             <h1>{title}</h1>
@@ -18,6 +18,6 @@ pub(crate) fn MessagePage(data: MessageData) -> impl IntoView {
     };
     match viewer {
         Some(viewer) => view! { <Frame viewer here=Here::Elsewhere>{message}</Frame> }.into_any(),
-        None => view! { <Alone demo=false>{message}</Alone> }.into_any(),
+        None => view! { <Alone demo>{message}</Alone> }.into_any(),
     }
 }

@@ -90,11 +90,8 @@ fn OwnSession(session: Session, is_current: bool, clock: Clock, status: RwSignal
         session;
     let address = address.to_string();
     let is_gone = RwSignal::new(false);
-    let actions = if is_current {
-        view! { <SignOut/> }.into_any()
-    } else {
-        view! { <End id address=address.clone() is_gone status/> }.into_any()
-    };
+    // The one in use ends with "Sign out" in the menu.
+    let end = (!is_current).then(|| view! { <End id address=address.clone() is_gone status/> });
     view! {
         <tr role="row" class="row" hidden=flag(move || is_gone.get())>
             <td role="cell" class="session_type">
@@ -109,17 +106,8 @@ fn OwnSession(session: Session, is_current: bool, clock: Clock, status: RwSignal
             <td role="cell" class="user_agent" title=user_agent.to_string()>{client.to_string()}</td>
             <td role="cell" class="created">{instant(clock, move || Some(created_at))}</td>
             <td role="cell" class="last_active">{instant(clock, move || Some(last_active_at))}</td>
-            <td role="cell" class="actions">{actions}</td>
+            <td role="cell" class="actions">{end}</td>
         </tr>
-    }
-}
-
-#[component]
-fn SignOut() -> impl IntoView {
-    view! {
-        <form method="post" action=paths::SIGN_OUT>
-            <button type="submit" class="button">"Sign out"</button>
-        </form>
     }
 }
 
