@@ -32,11 +32,13 @@ impl Workspace {
     }
 
     /// The cargo that runs this build tool, in the root, with these words as its first arguments. Its target folder is
-    /// always the checkout's, wherever a user's settings point: `cargo xtask build` promises where the binary is.
+    /// always the checkout's, wherever a user's settings point: `cargo xtask build` promises where the binary is. A
+    /// user's compiler flags do not count either: both halves of a page must be compiled with those of the checkout.
     pub(crate) fn cargo(&self, words: &str) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(words.split(' ')).current_dir(&self.root);
         command.env("CARGO_TARGET_DIR", self.root.join("target"));
+        command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         command
     }
 }
