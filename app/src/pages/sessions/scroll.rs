@@ -195,7 +195,7 @@ mod tests {
             let height = Scale::new(viewport(0.0, row_height), total).height;
             let viewport = viewport(part * height, row_height);
             let window = window(viewport, total, pool);
-            prop_assert!(window.first % STEP == 0 && window.first <= window.top);
+            prop_assert!(window.first.is_multiple_of(STEP) && window.first <= window.top);
             prop_assert!(window.bottom <= (window.first + pool as u64).min(total));
             // The topmost visible row is drawn at the upper edge.
             let drawn_at = window.before + (window.top - window.first) as f64 * row_height;
