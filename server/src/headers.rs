@@ -25,6 +25,7 @@ pub async fn protect(State(state): State<AppState>, mut request: Request, next: 
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    headers.entry(header::VARY).or_insert(HeaderValue::from_static("Cookie, Origin, Sec-Fetch-Site"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if state.public_url.scheme() == "https" {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
@@ -32,14 +33,13 @@ pub async fn protect(State(state): State<AppState>, mut request: Request, next: 
     response
 }
 
-const FIXED: [(&str, &str); 7] = [
+const FIXED: [(&str, &str); 6] = [
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "same-origin"),
     ("x-frame-options", "DENY"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
-    ("vary", "Cookie, Origin, Sec-Fetch-Site"),
 ];
 
 fn policy(state: &AppState, nonce: &Nonce) -> String {

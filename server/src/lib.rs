@@ -30,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{config::Config, state::AppState, store::RedbStore};
 
-/// Serves until `shutdown` is cancelled, then stops: no new connections, open requests get five seconds, live sockets
+/// Serves until `shutdown` is cancelled, then stops: no new connections, open requests get four seconds, live sockets
 /// are closed, touches are flushed and the store is closed.
 ///
 /// # Errors

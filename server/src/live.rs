@@ -121,7 +121,9 @@ impl Tab {
             Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => {
                 self.frames = Some(self.state.hub.watch(view).await);
                 self.shown = None;
-                self.show().await
+                self.show().await?;
+                // A frame that others share may be old; the clock must not be.
+                self.tick().await
             }
             Ok(ClientMessage::Watch(_)) => Err(Over::Close { code: 1008, reason: "the view is too large" }),
             Err(_) => Err(Over::Close { code: 1008, reason: "the message cannot be read" }),

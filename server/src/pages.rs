@@ -19,7 +19,7 @@ use http::StatusCode;
 use leptos::{nonce::Nonce, prelude::provide_context};
 use url::form_urlencoded;
 
-use crate::{assets, state::AppState};
+use crate::{assets, auth::authenticate::Presented, state::AppState};
 
 /// Renders a page for a request.
 pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode, page: PageData) -> Response {
@@ -98,14 +98,22 @@ pub async fn my_sessions(
 }
 
 /// The sign-in page; one who is signed in already goes where they wanted.
-pub async fn sign_in(State(state): State<AppState>, asker: Option<Extension<Principal>>, request: Request) -> Response {
+pub async fn sign_in(
+    State(state): State<AppState>,
+    asker: Option<Extension<Principal>>,
+    presented: Option<Extension<Presented>>,
+    request: Request,
+) -> Response {
     let parameters = request.uri().query().unwrap_or_default().to_owned();
     let text = |name| parameter(&parameters, name).unwrap_or_default();
     let (next, rd) = (text("next"), text("rd"));
     if asker.is_some() && rd.is_empty() {
         return Redirect::to(&state.sign_in.redirects.within(&next)).into_response();
     }
-    let notice = reason_in_words(&text("reason")).map(str::to_owned);
+    // What the server knows of the presented token is better than what a tab could guess.
+    let known = presented.and_then(|Extension(Presented(token))| state.store.end_reason(&token));
+    let reason = known.map_or_else(|| text("reason"), |reason| reason.as_str().to_owned());
+    let notice = reason_in_words(&reason).map(str::to_owned);
     let data = SignInData { notice, next, rd, ..sign_in_data(&state) };
     render_sign_in(&state, request, StatusCode::OK, data).await
 }

@@ -1,5 +1,7 @@
 //! Every route and every layer.
 
+use std::time::Duration;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -9,7 +11,7 @@ use axum::{
     routing::{MethodRouter, any, delete, get, post},
 };
 use http::{Method, StatusCode};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use app::paths;
 
@@ -23,6 +25,9 @@ use crate::{
     state::AppState,
 };
 
+/// How long a request may take, its body included: a client that dribbles must not hold a place for ever. The live
+/// channel is answered at once and goes on behind it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest body of a request that names no sessions.
 const BODY_LIMIT: usize = 64 * 1_024;
 /// The largest body of a delete: some 100,000 ids.
@@ -112,6 +117,7 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
         .fallback(pages::not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(problems_for_api))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(state.clone(), identify))
         .layer(from_fn_with_state(state.own_origins.clone(), refuse_cross_site))

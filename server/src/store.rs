@@ -183,7 +183,8 @@ impl SessionStore for RedbStore {
             Activity::User => self.touch_slot(&table, slot, now),
             Activity::Background => {}
         }
-        Some(Checked { id: table.id(slot), username: table.usernames.text(table.user(slot)).clone() })
+        let username = table.usernames.text(table.user(slot)).clone();
+        Some(Checked { id: table.id(slot), username, session_type: table.session_type(slot) })
     }
 
     fn touch(&self, id: SessionId, now: Timestamp) {

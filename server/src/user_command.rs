@@ -27,6 +27,10 @@ pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
             &data.data_dir
         }
     };
+    // Only `add` may be the first to use a directory; elsewhere a slip of the pen would make an empty one.
+    if !matches!(command, UserCommand::Add { .. }) && !data_dir.join("keepwatch.redb").exists() {
+        bail!("there is no keepwatch data in {}: check --data-dir", data_dir.display());
+    }
     let store = RedbStore::open(data_dir, user_agent::in_words)?;
     let accounts = Accounts::open(store.clone())?;
     let sessions = Sessions::new(Arc::new(store.clone()), Arc::new(SystemClock::default()), Lifetimes::default(), "");

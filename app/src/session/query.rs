@@ -28,6 +28,14 @@ impl Filter {
     pub fn is_empty(&self) -> bool {
         self.session_type.is_none() && self.search.trim().is_empty()
     }
+
+    /// Whether the filter stays within the limits.
+    ///
+    /// # Errors
+    /// [`QueryError::SearchTooLong`].
+    pub fn validated(&self) -> Result<(), QueryError> {
+        if self.search.len() > MAX_SEARCH { Err(QueryError::SearchTooLong) } else { Ok(()) }
+    }
 }
 
 /// The order of the list; ties are broken by session id in the same direction.
@@ -147,6 +155,17 @@ impl SessionQuery {
             }
         }
         (query, problems)
+    }
+
+    /// Whether the query stays within the limits, wherever it comes from.
+    ///
+    /// # Errors
+    /// [`QueryError::Limit`] or [`QueryError::SearchTooLong`].
+    pub fn validated(&self) -> Result<(), QueryError> {
+        if !(1..=MAX_LIMIT).contains(&self.limit) {
+            return Err(QueryError::Limit(self.limit.to_string()));
+        }
+        self.filter.validated()
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), QueryError> {

@@ -103,9 +103,10 @@ impl Sessions {
     /// Part of the list of all sessions.
     ///
     /// # Errors
-    /// [`AppError::Forbidden`] unless an administrator asks.
+    /// [`AppError::Forbidden`] unless an administrator asks; [`AppError::Query`] for a query that asks for too much.
     pub fn list(&self, asker: &Principal, query: &SessionQuery) -> Result<Page, AppError> {
-        administrators_only(asker)?;
+        self.administrators_only(asker)?;
+        query.validated()?;
         Ok(self.store.list(query))
     }
 
@@ -125,7 +126,8 @@ impl Sessions {
     /// # Errors
     /// [`AppError::Forbidden`] unless an administrator asks.
     pub fn preview(&self, asker: &Principal, selection: &Selection) -> Result<DeletePreview, AppError> {
-        administrators_only(asker)?;
+        self.administrators_only(asker)?;
+        validated(selection)?;
         Ok(self.store.preview(selection, Some(&asker.username), self.now()))
     }
 
@@ -135,7 +137,8 @@ impl Sessions {
     /// [`AppError::Forbidden`] unless an administrator asks; [`AppError::OutcomeUnknown`] and
     /// [`AppError::Unavailable`] as the store says.
     pub async fn delete(&self, asker: &Principal, selection: Selection) -> Result<Deleted, AppError> {
-        administrators_only(asker)?;
+        self.administrators_only(asker)?;
+        validated(&selection)?;
         Ok(self.store.delete(selection, Some(asker.username.clone()), EndReason::Deleted).await?)
     }
 
@@ -162,6 +165,7 @@ impl Sessions {
     /// [`AppError::NotFound`] for a session of someone else, [`AppError::Invalid`] for the session that asks: that
     /// one signs out.
     pub async fn end_own(&self, asker: &Principal, id: SessionId) -> Result<(), AppError> {
+        self.still_signed_in(asker)?;
         if id == asker.session_id {
             return Err(AppError::Invalid(format!("session {id} is the one you are using: sign out instead")));
         }
@@ -191,11 +195,27 @@ impl Sessions {
     pub async fn sweep(&self) -> Result<u64, AppError> {
         Ok(self.store.sweep(self.lifetimes, self.now()).await?)
     }
+
+    /// Refuses an asker whose session has ended since the request began: its body may have taken its time.
+    ///
+    /// # Errors
+    /// [`AppError::Unauthorized`].
+    pub fn still_signed_in(&self, asker: &Principal) -> Result<(), AppError> {
+        self.store.get(asker.session_id).map(drop).ok_or(AppError::Unauthorized)
+    }
+
+    fn administrators_only(&self, asker: &Principal) -> Result<(), AppError> {
+        self.still_signed_in(asker)?;
+        match asker.role {
+            Role::Administrator => Ok(()),
+            Role::User => Err(AppError::Forbidden),
+        }
+    }
 }
 
-fn administrators_only(asker: &Principal) -> Result<(), AppError> {
-    match asker.role {
-        Role::Administrator => Ok(()),
-        Role::User => Err(AppError::Forbidden),
+fn validated(selection: &Selection) -> Result<(), AppError> {
+    match selection {
+        Selection::Ids(_) => Ok(()),
+        Selection::Matching { filter, .. } => Ok(filter.validated()?),
     }
 }

@@ -38,6 +38,8 @@ pub struct Checked {
     pub id: SessionId,
     /// The account it was established under.
     pub username: Arc<str>,
+    /// The channel by which it was established.
+    pub session_type: SessionType,
 }
 
 /// Whether a check counts as use of the session.

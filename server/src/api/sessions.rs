@@ -72,6 +72,7 @@ async fn register_other(
     asker: &Principal,
     body: CreateSession,
 ) -> Result<(crate::auth::token::SessionToken, app::session::Session), AppError> {
+    state.sessions.still_signed_in(asker)?;
     if asker.role != Role::Administrator {
         return Err(AppError::Forbidden);
     }
@@ -86,7 +87,7 @@ async fn register_other(
         return Err(AppError::Invalid(format!("the account of '{}' is disabled", username.shown)));
     }
     // Users of an integration need no account of ours; one who has an account goes by its name.
-    let name = account.map_or_else(|| Arc::from(username.shown), |account| account.name);
+    let name = account.map_or_else(|| Arc::from(username.key), |account| account.name);
     let client = Client::new(address, body.user_agent.as_deref().unwrap_or_default());
     state.sign_in.establish(name, SessionType::Other, client).await
 }

@@ -3,8 +3,11 @@
 use app::{
     error::AppError,
     paths,
-    principal::Principal,
-    session::{TokenHash, store::Activity},
+    principal::{Principal, Role},
+    session::{
+        SessionType, TokenHash,
+        store::{Activity, Checked},
+    },
 };
 use axum::{
     extract::{Request, State},
@@ -31,11 +34,20 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
     if let Some(token) = presented_token(&state, request.headers()) {
         request.extensions_mut().insert(Presented(token));
         if let Some(checked) = state.sessions.check(&token, activity_of(request.uri().path())) {
-            let role = state.accounts.role_of(&checked.username);
+            let role = role_in(&state, &checked);
             request.extensions_mut().insert(Principal { username: checked.username, role, session_id: checked.id });
         }
     }
     next.run(request).await
+}
+
+/// What the account may do in this session. Nobody has proved to be the user of a registered session: it carries the
+/// name, never the rights of an administrator.
+fn role_in(state: &AppState, checked: &Checked) -> Role {
+    match checked.session_type {
+        SessionType::RestApi | SessionType::Browser => state.accounts.role_of(&checked.username),
+        SessionType::Other => Role::User,
+    }
 }
 
 /// Streaming and polling are not activity.

@@ -96,7 +96,8 @@ impl SignIn {
         let account = self.accounts.find(typed_name).filter(|account| !account.disabled);
         let normalised = username::new_password(password);
         let stored = account.as_ref().filter(|_| normalised.is_ok()).map(|account| account.password_hash.clone());
-        let right = self.passwords.verify(normalised.unwrap_or_default(), stored).await?;
+        let verified = self.passwords.verify(normalised.unwrap_or_default(), stored).await;
+        let right = verified.inspect_err(|_| self.throttle.take_back(&key, address))?;
         match account {
             Some(account) if right => {
                 self.throttle.succeeded(&key, address);
@@ -132,6 +133,7 @@ impl Authority for SignIn {
     }
 
     async fn set_columns(&self, asker: &Principal, columns: Columns) -> Result<(), AppError> {
+        self.sessions.still_signed_in(asker)?;
         self.accounts.update(&asker.username, |account| account.columns = columns).await?;
         Ok(())
     }

@@ -82,6 +82,16 @@ impl Throttle {
         Ok(())
     }
 
+    /// Takes an attempt back that could not be tried.
+    pub fn take_back(&self, account: &str, address: IpAddr) {
+        let mut failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for key in keys(account, address) {
+            if let Some(past) = failures.get_mut(&key) {
+                past.count = past.count.saturating_sub(1);
+            }
+        }
+    }
+
     /// Takes an attempt back that was right: the pair starts afresh, the wider counts lose one.
     pub fn succeeded(&self, account: &str, address: IpAddr) {
         let mut failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -97,8 +97,8 @@ impl LiveHub {
                         number += 1;
                         frames.send_replace(Arc::new(Frame::new(number, next.clone(), change)));
                         state = next;
-                        tokio::time::sleep(PACE).await;
                     }
+                    tokio::time::sleep(PACE).await;
                 }
             }
         }

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use app::session::SessionType;
+use app::{
+    principal::Role,
+    session::{SessionId, SessionType},
+};
 use axum::body::Body;
+use futures_util::{StreamExt, stream};
 use http::{Method, header};
 use serde_json::json;
 
@@ -77,6 +81,48 @@ async fn an_administrator_registers_other_sessions_and_nobody_else() {
     assert_eq!(session["session_type"], "other");
     assert_eq!(session["address"], "10.9.0.3");
     assert_eq!(session["client"], "restic 0.18");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_session_never_carries_an_administrators_rights() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    server.state.accounts.add("root", Role::Administrator, PASSWORD, server.state.sessions.now()).await.unwrap();
+    let body = json!({"username": "root", "session_type": "other", "address": "10.9.0.3"});
+    let created = admin.post("/api/v1/sessions", body).await.json();
+    let mut registered = server.anonymous();
+    registered.token = created["token"].as_str().map(str::to_owned);
+    assert_eq!(registered.get("/api/v1/session").await.json()["role"], "user");
+    registered.get("/api/v1/sessions").await.assert_problem(403, "administrator");
+    registered.delete(&format!("/api/v1/sessions/{}", admin.id)).await.assert_problem(403, "administrator");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_session_ends_before_its_body_does_nothing() {
+    let server = TestServer::start().await;
+    let (slow, anna) = (server.admin().await, server.user("anna").await);
+    let sessions = server.state.sessions.clone();
+    let (first, ended) = (format!("{{\"ids\": [{}", anna.id), SessionId(slow.id));
+    let rest = async move {
+        sessions.sign_out(ended).await.unwrap();
+        Ok::<_, std::io::Error>("]}".to_owned())
+    };
+    let body = stream::iter([Ok(first)]).chain(stream::once(rest));
+    let request =
+        slow.request(Method::POST, "/api/v1/sessions/delete").header(header::CONTENT_TYPE, "application/json");
+    slow.send(request.body(Body::from_stream(body)).unwrap()).await.assert_problem(401, "sign in");
+    assert_eq!(anna.get("/api/v1/session").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_asks_for_too_much_is_refused_on_every_path() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let sort = json!({"column": "username", "descending": false});
+    let query = json!({"query": {"sort": sort, "first": 0, "limit": 4_294_967_295_u32}});
+    assert_eq!(admin.post("/rpc/list_sessions", query).await.status, 400);
+    let long = json!({"query": {"q": "x".repeat(300)}, "as_of": 9});
+    admin.post("/api/v1/sessions/delete", long).await.assert_problem(400, "shorten the search");
 }
 
 #[tokio::test(flavor = "multi_thread")]
