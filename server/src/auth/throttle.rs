@@ -1,7 +1,8 @@
 //! Slowing guesses down: a growing wait after failed sign-ins, by account and address.
 //!
 //! A ready-made limiter charges every attempt; here only failures count, so that nobody is slowed by signing in often,
-//! and a stranger's guesses do not keep the owner out from another address.
+//! and a few guesses of a stranger do not keep the owner out from another address. Very many do, for a while: no account
+//! takes guesses without end.
 
 use std::{collections::HashMap, net::IpAddr, sync::Mutex, time::Duration};
 
