@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     error::AppError,
     principal::Principal,
-    session::{Client, column::Columns, service::Sessions},
+    session::{Client, SessionId, column::Columns, service::Sessions},
 };
 
 /// What a sign-in form carries.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Default)]
 pub struct SignInForm {
     /// As typed.
     pub username: String,
@@ -43,12 +41,18 @@ pub struct SignedIn {
 /// Who may sign in, and what is remembered of them.
 #[async_trait]
 pub trait Authority: Send + Sync + 'static {
-    /// Proves an identity by password and establishes a session.
+    /// Proves an identity by password and establishes a session. The session `replaced`, whose cookie is about to be
+    /// overwritten, ends (ASVS 7.2.4).
     ///
     /// # Errors
-    /// [`AppError::WrongCredentials`], the same for an unknown user, a wrong password and a disabled account;
-    /// [`AppError::Throttled`]; [`AppError::Unavailable`].
-    async fn sign_in(&self, form: SignInForm, client: Client) -> Result<SignedIn, AppError>;
+    /// [`AppError::Invalid`] for an `rd` that leads to no application; [`AppError::WrongCredentials`], the same for an
+    /// unknown user, a wrong password and a disabled account; [`AppError::Throttled`]; [`AppError::Unavailable`].
+    async fn sign_in(
+        &self,
+        form: SignInForm,
+        client: Client,
+        replaced: Option<SessionId>,
+    ) -> Result<SignedIn, AppError>;
 
     /// Value of the `Set-Cookie` header that takes the cookie away.
     fn clearing_cookie(&self) -> String;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
-
 use crate::state::AppState;
 
 /// How often deadlines are looked at. Checks refuse an expired session whether or not this has run.
@@ -12,9 +10,9 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(150);
 
 /// Starts the background tasks; they end with the server.
-pub fn spawn(tasks: &TaskTracker, state: &AppState) {
-    tasks.spawn(sweep(state.clone()));
-    tasks.spawn(announce_touches(state.clone()));
+pub fn spawn(state: &AppState) {
+    state.tasks.spawn(sweep(state.clone()));
+    state.tasks.spawn(announce_touches(state.clone()));
 }
 
 async fn sweep(state: AppState) {

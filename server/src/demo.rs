@@ -12,7 +12,6 @@ use app::{
 };
 use futures_util::future::try_join_all;
 use tempfile::TempDir;
-use tokio_util::task::TaskTracker;
 
 use crate::{auth::token::SessionToken, state::AppState};
 
@@ -33,12 +32,12 @@ pub fn data_dir() -> anyhow::Result<TempDir> {
 ///
 /// # Errors
 /// When the store takes no sessions.
-pub async fn spawn(tasks: &TaskTracker, state: &AppState, count: u32) -> anyhow::Result<()> {
+pub async fn spawn(state: &AppState, count: u32) -> anyhow::Result<()> {
     let mut crowd = Crowd::new(state.clone(), count);
     for batch in (0..count).step_by(BATCH as usize) {
         crowd.arrive(BATCH.min(count - batch), MAX_AGE).await.context("filling the demo")?;
     }
-    tasks.spawn(crowd.live());
+    state.tasks.spawn(crowd.live());
     Ok(())
 }
 
@@ -81,6 +80,7 @@ impl Crowd {
             client: Client::new(address(dice), user_agent),
             server_name: Arc::from(SERVERS[dice.below(SERVERS.len() as u64) as usize]),
             created_at: Timestamp::from_millis(now.as_millis().saturating_sub(ago)),
+            asker: None,
         })
     }
 

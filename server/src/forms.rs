@@ -8,7 +8,7 @@ use app::{
     paths,
     principal::Principal,
     session::{
-        Client, SessionId,
+        Client,
         column::{Column, Columns},
         query::SessionQuery,
         selection::Selection,
@@ -17,10 +17,10 @@ use app::{
 use axum::{
     Extension, RequestExt,
     body::{Body, Bytes},
-    extract::{Form, Request, State},
+    extract::{Request, State, rejection::BytesRejection},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
-use http::{HeaderName, StatusCode, header::SET_COOKIE};
+use http::{HeaderName, header::SET_COOKIE};
 use url::form_urlencoded;
 
 use crate::{
@@ -30,24 +30,31 @@ use crate::{
 };
 
 /// POST `/sign-in`.
+///
+/// # Errors
+/// When the body cannot be read.
 pub async fn sign_in(
     State(state): State<AppState>,
+    asker: Option<Extension<Principal>>,
     Extension(client): Extension<Client>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let bare = bare_request(&request);
-    let Form(form): Form<SignInForm> =
-        request.extract().await.map_err(|rejection: axum::extract::rejection::FormRejection| {
-            Problem::new(rejection.status().as_u16(), rejection.body_text())
-        })?;
-    let error = match state.sign_in.sign_in(form.clone(), client).await {
+    let asker = asker.map(|Extension(asker)| asker);
+    let (bare, body) = taken_apart(request).await?;
+    let field = |name| parameter(&body, name).unwrap_or_default();
+    let form =
+        SignInForm { username: field("username"), password: field("password"), next: field("next"), rd: field("rd") };
+    if let Err(error) = state.sign_in.redirects.application(&form.rd) {
+        return Ok(pages::refusal(&state, bare, asker.as_ref(), error).await);
+    }
+    let replaced = asker.map(|asker| asker.session_id);
+    let error = match state.sign_in.sign_in(form.clone(), client, replaced).await {
         Ok(signed_in) => {
             let cookie = AppendHeaders([(SET_COOKIE, signed_in.set_cookie)]);
             return Ok((cookie, Redirect::to(&signed_in.location)).into_response());
         }
         Err(error) => error,
     };
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let data = SignInData {
         error: Some(error.to_string()),
         username: form.username,
@@ -55,70 +62,105 @@ pub async fn sign_in(
         rd: form.rd,
         ..pages::sign_in_data(&state)
     };
-    let mut response = pages::render_sign_in(&state, bare, status, data).await;
+    let mut response = pages::render_sign_in(&state, bare, pages::status_of(&error), data).await;
     if let AppError::Throttled { retry_after_seconds } = error {
         response.headers_mut().insert(http::header::RETRY_AFTER, retry_after_seconds.into());
     }
     Ok(response)
 }
 
-/// POST `/sign-out`.
+/// POST `/sign-out`. The cookie goes even if it is not known whether the end is durable: the session is denied.
 pub async fn sign_out(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
-) -> Result<Response, Problem> {
-    state.sessions.sign_out(asker.session_id).await?;
+    request: Request,
+) -> Response {
     let headers = AppendHeaders([
         (SET_COOKIE, state.sign_in.clearing_cookie()),
         // The Back button must not show what was on the screen (ASVS 14.3.1).
         (HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"".to_owned()),
     ]);
-    Ok((headers, Redirect::to(&format!("{}?reason=signed_out", paths::SIGN_IN))).into_response())
+    match state.sessions.sign_out(asker.session_id).await {
+        Ok(()) => (headers, Redirect::to(&format!("{}?reason=signed_out", paths::SIGN_IN))).into_response(),
+        Err(error @ AppError::OutcomeUnknown) => {
+            (headers, pages::refusal(&state, request, None, error).await).into_response()
+        }
+        Err(error) => pages::refusal(&state, request, Some(&asker), error).await,
+    }
 }
 
 /// POST `/reports/sessions`: deletes what was confirmed.
+///
+/// # Errors
+/// When the body cannot be read.
 pub async fn delete_sessions(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
-    body: Bytes,
-) -> Result<Redirect, Problem> {
-    let form = String::from_utf8_lossy(&body);
-    let outcome = state.sessions.delete(&asker, Selection::Ids(selected_ids(&form))).await?;
-    tracing::info!(principal.name = %asker.username, "{} sessions deleted by {}", outcome.deleted, asker.username);
-    let mut query = form_urlencoded::Serializer::new(back(&form));
-    query.append_pair("deleted", &outcome.deleted.to_string());
-    query.append_pair("skipped", &outcome.skipped.len().to_string());
-    Ok(Redirect::to(&format!("{}?{}", paths::SESSIONS, query.finish())))
+    request: Request,
+) -> Result<Response, Problem> {
+    let (bare, form) = taken_apart(request).await?;
+    let outcome = state.sessions.delete(&asker, Selection::Ids(selected_ids(&form))).await;
+    let location = outcome.map(|outcome| {
+        let mut query = form_urlencoded::Serializer::new(back(&form));
+        query.append_pair("deleted", &outcome.deleted.to_string());
+        query.append_pair("skipped", &outcome.skipped.len().to_string());
+        format!("{}?{}", paths::SESSIONS, query.finish())
+    });
+    Ok(answered(&state, bare, &asker, location).await)
 }
 
 /// POST `/account/sessions`: ends one of the asker's other sessions.
+///
+/// # Errors
+/// When the body cannot be read.
 pub async fn end_own_session(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
-    body: Bytes,
-) -> Result<Redirect, Problem> {
-    let id: SessionId = parameter(&String::from_utf8_lossy(&body), "id")
+    request: Request,
+) -> Result<Response, Problem> {
+    let (bare, form) = taken_apart(request).await?;
+    let id = parameter(&form, "id")
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| Problem::new(400, "'id' is missing or not a session id"))?;
-    state.sessions.end_own(&asker, id).await?;
-    Ok(Redirect::to(&format!("{}?ended={id}", paths::MY_SESSIONS)))
+        .ok_or_else(|| AppError::Invalid("'id' is missing or not a session id".to_owned()));
+    let outcome = match id {
+        Ok(id) => state.sessions.end_own(&asker, id).await.map(|()| format!("{}?ended={id}", paths::MY_SESSIONS)),
+        Err(error) => Err(error),
+    };
+    Ok(answered(&state, bare, &asker, outcome).await)
 }
 
 /// POST `/account/columns`: remembers the shown columns.
+///
+/// # Errors
+/// When the body cannot be read.
 pub async fn set_columns(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
-    body: Bytes,
-) -> Result<Redirect, Problem> {
-    let form = String::from_utf8_lossy(&body);
+    request: Request,
+) -> Result<Response, Problem> {
+    let (bare, form) = taken_apart(request).await?;
     let chosen: Vec<Column> = form_urlencoded::parse(form.as_bytes())
         .filter(|(name, _)| name == "columns")
         .filter_map(|(_, value)| Column::parse(&value))
         .collect();
-    state.sign_in.set_columns(&asker, Columns::from(chosen)).await?;
+    let outcome = state.sign_in.set_columns(&asker, Columns::from(chosen)).await;
     let back = back(&form);
     let separator = if back.is_empty() { "" } else { "?" };
-    Ok(Redirect::to(&format!("{}{separator}{back}", paths::SESSIONS)))
+    let location = outcome.map(|()| format!("{}{separator}{back}", paths::SESSIONS));
+    Ok(answered(&state, bare, &asker, location).await)
+}
+
+/// Goes to the page that shows the outcome, or shows a page that says why not.
+async fn answered(
+    state: &AppState,
+    request: Request,
+    asker: &Principal,
+    location: Result<String, AppError>,
+) -> Response {
+    match location {
+        Ok(location) => Redirect::to(&location).into_response(),
+        Err(error) => pages::refusal(state, request, Some(asker), error).await,
+    }
 }
 
 /// The query string of the page that a form was on, rebuilt from what it means: nothing foreign gets into a header.
@@ -127,12 +169,16 @@ fn back(form: &str) -> String {
     query.to_query_string()
 }
 
-/// The same request without its body, for rendering a page after the body has been read.
-fn bare_request(request: &Request) -> Request {
+/// The request without its body, for rendering a page, and the body.
+async fn taken_apart(request: Request) -> Result<(Request, String), Problem> {
     let mut bare = Request::new(Body::empty());
     *bare.method_mut() = request.method().clone();
     *bare.uri_mut() = request.uri().clone();
     *bare.headers_mut() = request.headers().clone();
     *bare.extensions_mut() = request.extensions().clone();
-    bare
+    let body: Bytes = request
+        .extract()
+        .await
+        .map_err(|rejection: BytesRejection| Problem::new(rejection.status().as_u16(), rejection.body_text()))?;
+    Ok((bare, String::from_utf8_lossy(&body).into_owned()))
 }

@@ -26,7 +26,7 @@ pub mod user_command;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{config::Config, state::AppState, store::RedbStore};
 
@@ -40,10 +40,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let state = AppState::new(&config, listener.local_addr()?, store.clone(), shutdown.clone())?;
     state.accounts.ensure_administrator(config.admin_password_file.as_deref(), state.sessions.now()).await?;
 
-    let tasks = TaskTracker::new();
-    background::spawn(&tasks, &state);
+    let tasks = state.tasks.clone();
+    background::spawn(&state);
     if let Some(simulation) = config.simulation {
-        demo::spawn(&tasks, &state, simulation).await?;
+        demo::spawn(&state, simulation).await?;
     }
     println!("listening on http://{}", listener.local_addr()?);
 

@@ -43,7 +43,10 @@ pub async fn upgrade(
     Extension(asker): Extension<Principal>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    // The upgraded connection is no task of the accept loop any more, but its close frame is to be sent all the same.
+    let waited_for = state.tasks.token();
     upgrade.max_message_size(MESSAGE_BYTES).on_upgrade(async move |socket| {
+        let _waited_for = waited_for;
         state.metrics.live_tabs.fetch_add(1, Ordering::Relaxed);
         let metrics = state.metrics.clone();
         Tab { state, asker, socket, frames: None, shown: None }.converse().await;

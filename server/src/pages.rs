@@ -6,7 +6,11 @@ use app::{
     pages::{Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData},
     paths,
     principal::{Principal, Role},
-    session::{SessionId, query::SessionQuery, selection::Selection},
+    session::{
+        SessionId,
+        query::SessionQuery,
+        selection::{DeletePreview, Selection},
+    },
     shell,
 };
 use axum::{
@@ -52,32 +56,31 @@ pub async fn sessions(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
     request: Request,
-) -> Result<Response, PageError> {
+) -> Response {
     let parameters = request.uri().query().unwrap_or_default().to_owned();
     let (query, problems) = SessionQuery::parse_lenient(&parameters);
     let page = match state.sessions.list(&asker, &query) {
         Ok(page) => page,
-        Err(error) => return Ok(refusal(&state, request, &asker, error).await),
+        Err(error) => return refusal(&state, request, Some(&asker), error).await,
     };
     let ids = selected_ids(&parameters);
-    let selection = Selection::Ids(ids.clone());
-    let confirm = state
-        .sessions
-        .preview(&asker, &selection)
-        .ok()
-        .filter(|preview| preview.sessions > 0)
-        .map(|preview| Confirm { ids, preview });
+    let preview = match ids.as_slice() {
+        [] => None,
+        ids => state.sessions.preview(&asker, &Selection::Ids(ids.to_vec())).ok(),
+    };
+    let notice = notice(&parameters, preview.as_ref());
+    let confirm = preview.filter(|preview| preview.sessions > 0).map(|preview| Confirm { ids, preview });
     let data = SessionsData {
         viewer: state.viewer(&asker),
         columns: state.sign_in.columns(&asker),
         now: state.sessions.now(),
         problems: problems.iter().map(ToString::to_string).collect(),
-        notice: deletion_notice(&parameters),
+        notice,
         query,
         page,
         confirm,
     };
-    Ok(render(&state, request, StatusCode::OK, PageData::Sessions(Box::new(data))).await)
+    render(&state, request, StatusCode::OK, PageData::Sessions(Box::new(data))).await
 }
 
 /// My Sessions.
@@ -97,7 +100,7 @@ pub async fn my_sessions(
     render(&state, request, StatusCode::OK, PageData::MySessions(data)).await
 }
 
-/// The sign-in page; one who is signed in already goes where they wanted.
+/// The sign-in page; an application that is none of ours is refused before anybody types a password. One who is signed in already goes where they wanted.
 pub async fn sign_in(
     State(state): State<AppState>,
     asker: Option<Extension<Principal>>,
@@ -107,6 +110,9 @@ pub async fn sign_in(
     let parameters = request.uri().query().unwrap_or_default().to_owned();
     let text = |name| parameter(&parameters, name).unwrap_or_default();
     let (next, rd) = (text("next"), text("rd"));
+    if let Err(error) = state.sign_in.redirects.application(&rd) {
+        return refusal(&state, request, None, error).await;
+    }
     if asker.is_some() && rd.is_empty() {
         return Redirect::to(&state.sign_in.redirects.within(&next)).into_response();
     }
@@ -120,7 +126,7 @@ pub async fn sign_in(
 
 /// Renders the sign-in page, with the host it returns to.
 pub async fn render_sign_in(state: &AppState, request: Request, status: StatusCode, mut data: SignInData) -> Response {
-    let application = state.sign_in.redirects.application(&data.rd);
+    let application = state.sign_in.redirects.application(&data.rd).ok().flatten();
     data.returns_to = application.and_then(|url| url.host_str().map(str::to_owned));
     render(state, request, status, PageData::SignIn(data)).await
 }
@@ -148,16 +154,15 @@ pub async fn not_found(
 ) -> Response {
     let asker = asker.map(|Extension(asker)| asker);
     let error = AppError::NotFound(format!("page {}", request.uri().path()));
-    message(&state, request, asker.as_ref(), &error).await
+    refusal(&state, request, asker.as_ref(), error).await
 }
 
-/// A page that says why not.
-pub async fn refusal(state: &AppState, request: Request, asker: &Principal, error: AppError) -> Response {
-    message(state, request, Some(asker), &error).await
-}
-
-async fn message(state: &AppState, request: Request, asker: Option<&Principal>, error: &AppError) -> Response {
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+/// A page that says why not; the sign-in page to whoever has been signed out meanwhile.
+pub async fn refusal(state: &AppState, request: Request, asker: Option<&Principal>, error: AppError) -> Response {
+    if error == AppError::Unauthorized {
+        return Redirect::to(&format!("{}?reason=ended", paths::SIGN_IN)).into_response();
+    }
+    let status = status_of(&error);
     let words = error.to_string();
     let mut letters = words.chars();
     let text = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
@@ -170,13 +175,9 @@ async fn message(state: &AppState, request: Request, asker: Option<&Principal>, 
     render(state, request, status, PageData::Message(data)).await
 }
 
-/// An error of a page handler that has no page left to say it on.
-pub struct PageError(pub AppError);
-
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        crate::api::problem::Problem::from(self.0).into_response()
-    }
+/// The HTTP status of an error.
+pub fn status_of(error: &AppError) -> StatusCode {
+    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The value of a parameter, if it is there and not empty.
@@ -196,6 +197,21 @@ pub fn selected_ids(parameters: &str) -> Vec<SessionId> {
     };
     let only = ids("only");
     if only.is_empty() { ids("ids") } else { only }
+}
+
+/// What the last form did, or why the one before it asks nothing.
+fn notice(parameters: &str, asked: Option<&DeletePreview>) -> Option<String> {
+    match asked {
+        None if parameter(parameters, "delete").is_some() => {
+            Some("No session is selected. Tick some, then press Delete Selected.".to_owned())
+        }
+        Some(preview) if preview.sessions == 0 && preview.own > 0 => {
+            Some("These are your own sessions: end them under My Sessions.".to_owned())
+        }
+        Some(preview) if preview.sessions == 0 => Some("These sessions have ended already.".to_owned()),
+        Some(_) => None,
+        None => deletion_notice(parameters),
+    }
 }
 
 fn deletion_notice(parameters: &str) -> Option<String> {

@@ -9,7 +9,7 @@ use app::{
     principal::Principal,
     session::service::{Clock, Sessions},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
@@ -51,6 +51,8 @@ pub struct AppState {
     pub demo: bool,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
+    /// What the server waits for when it stops.
+    pub tasks: TaskTracker,
 }
 
 impl AppState {
@@ -85,7 +87,7 @@ impl AppState {
         let cookie = SessionCookie::new(public_url.scheme() == "https");
         let sessions =
             Arc::new(Sessions::new(Arc::new(store.clone()), clock, config.lifetimes, config.server_name.as_str()));
-        let accounts = Arc::new(Accounts::open(store.clone())?);
+        let accounts = Arc::new(Accounts::open(store.clone(), sessions.clone())?);
         let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let sign_in = Arc::new(SignIn {
             sessions: sessions.clone(),
@@ -95,8 +97,9 @@ impl AppState {
             cookie: cookie.clone(),
             redirects: Redirects::new(public_url.clone(), config.applications.clone()),
         });
+        let tasks = TaskTracker::new();
         Ok(Self {
-            hub: Arc::new(LiveHub::new(sessions.clone())),
+            hub: Arc::new(LiveHub::new(sessions.clone(), tasks.clone())),
             own_origins: OwnOrigins::new(&public_url),
             applications: config.applications.clone().into(),
             metrics: Arc::default(),
@@ -108,6 +111,7 @@ impl AppState {
             cookie,
             public_url,
             shutdown,
+            tasks,
         })
     }
 

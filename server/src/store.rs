@@ -42,13 +42,16 @@ use app::{
         page::{Page, Revision},
         query::{Filter, SessionQuery},
         selection::{DeletePreview, Deleted, Selection},
-        store::{Activity, Checked, EndReason, NewSession, SessionStore, StoreError},
+        store::{Activity, Checked, Deletion, EndReason, NewSession, SessionStore, StoreError},
     },
     time::Timestamp,
 };
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
-use tokio::sync::oneshot;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::oneshot,
+};
 
 pub use self::{dictionary::DescribeAgent, journal::Journal, open_error::OpenError, queue::CloseError};
 use self::{
@@ -57,6 +60,9 @@ use self::{
     table::{Slot, Table},
     writer::Writer,
 };
+
+/// From here on a pass over all sessions takes longer than handing this thread's other tasks to another.
+const MANY_SESSIONS: usize = 10_000;
 
 /// The session store of one server. A handle: clones share the store, and the last one to be dropped closes it.
 #[derive(Clone)]
@@ -164,6 +170,14 @@ impl RedbStore {
         self.queue.ask(|reply| Command::PutAccount { key, value, reply }).await
     }
 
+    /// A read that passes over many sessions. While it takes, other tasks of this thread go on elsewhere.
+    fn pass<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
+        let read = || read(&self.shared.table.read());
+        let can_hand_over =
+            Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if can_hand_over && self.len() >= MANY_SESSIONS { tokio::task::block_in_place(read) } else { read() }
+    }
+
     fn touch_slot(&self, table: &Table, slot: Slot, now: Timestamp) {
         if table.touch(slot, now) {
             self.shared.feed.note_touch();
@@ -200,11 +214,11 @@ impl SessionStore for RedbStore {
     }
 
     fn list(&self, query: &SessionQuery) -> Page {
-        query::list(&self.shared.table.read(), query)
+        self.pass(|table| query::list(table, query))
     }
 
     fn of_user(&self, username: &str) -> Vec<Session> {
-        query::of_user(&self.shared.table.read(), username)
+        self.pass(|table| query::of_user(table, username))
     }
 
     fn get_many(&self, ids: &[SessionId]) -> Vec<Session> {
@@ -212,24 +226,19 @@ impl SessionStore for RedbStore {
     }
 
     fn count_newer(&self, filter: &Filter, as_of: SessionId) -> u64 {
-        query::count_newer(&self.shared.table.read(), filter, as_of)
+        self.pass(|table| query::count_newer(table, filter, as_of))
     }
 
     fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview {
-        selection::preview(&self.shared.table.read(), selection, spare, now)
+        self.pass(|table| selection::preview(table, selection, spare, now))
     }
 
     async fn create(&self, session: NewSession) -> Result<Session, StoreError> {
         self.queue.ask(|reply| Command::Create { session, reply }).await
     }
 
-    async fn delete(
-        &self,
-        selection: Selection,
-        spare: Option<Arc<str>>,
-        reason: EndReason,
-    ) -> Result<Deleted, StoreError> {
-        self.queue.ask(|reply| Command::Delete { selection, spare, reason, reply }).await
+    async fn delete(&self, deletion: Deletion) -> Result<Deleted, StoreError> {
+        self.queue.ask(|reply| Command::Delete { deletion, reply }).await
     }
 
     async fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Result<u64, StoreError> {

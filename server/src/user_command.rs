@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use app::session::{Lifetimes, service::Sessions};
+use app::{
+    session::{Lifetimes, service::Sessions},
+    time::Timestamp,
+};
 
 use crate::{
     auth::accounts::Accounts,
@@ -32,30 +35,31 @@ pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
         bail!("there is no keepwatch data in {}: check --data-dir", data_dir.display());
     }
     let store = RedbStore::open(data_dir, user_agent::in_words)?;
-    let accounts = Accounts::open(store.clone())?;
-    let sessions = Sessions::new(Arc::new(store.clone()), Arc::new(SystemClock::default()), Lifetimes::default(), "");
-    let done = act(&accounts, &sessions, command).await;
+    let clock = Arc::new(SystemClock::default());
+    let sessions = Arc::new(Sessions::new(Arc::new(store.clone()), clock, Lifetimes::default(), ""));
+    let accounts = Accounts::open(store.clone(), sessions.clone())?;
+    let done = act(&accounts, sessions.now(), command).await;
     let closed = store.close().context("closing the store");
     print!("{}", done?);
     closed
 }
 
-async fn act(accounts: &Accounts, sessions: &Sessions, command: UserCommand) -> anyhow::Result<String> {
+async fn act(accounts: &Accounts, now: Timestamp, command: UserCommand) -> anyhow::Result<String> {
     Ok(match command {
         UserCommand::Add { name, role, password } => {
-            let account = accounts.add(&name, role.into(), &read_password(&password)?, sessions.now()).await?;
+            let account = accounts.add(&name, role.into(), &read_password(&password)?, now).await?;
             format!("added {} ({})\n", account.name, account.role.as_str())
         }
         UserCommand::Passwd { name, password } => {
-            let account = accounts.set_password(sessions, &name, &read_password(&password)?).await?;
+            let account = accounts.set_password(&name, &read_password(&password)?).await?;
             format!("new password for {}; its sessions are ended\n", account.name)
         }
         UserCommand::Disable { name, .. } => {
-            let account = accounts.set_disabled(sessions, &name, true).await?;
+            let account = accounts.set_disabled(&name, true).await?;
             format!("disabled {}; its sessions are ended\n", account.name)
         }
         UserCommand::Enable { name, .. } => {
-            let account = accounts.set_disabled(sessions, &name, false).await?;
+            let account = accounts.set_disabled(&name, false).await?;
             format!("enabled {}\n", account.name)
         }
         UserCommand::List { .. } => accounts

@@ -31,14 +31,17 @@ pub(super) fn answered<T>(result: Result<T, AppError>) -> Result<T, AppError> {
 /// Signs in, sets the cookie, answers the location.
 pub(super) async fn signed_in(form: SignInForm) -> Result<String, AppError> {
     let client = answered(extension::<Client>().ok_or(AppError::Internal))?;
-    let signed_in = answered(answered(backend())?.authority.sign_in(form, client).await)?;
+    let replaced = extension::<Principal>().map(|asker| asker.session_id);
+    let signed_in = answered(answered(backend())?.authority.sign_in(form, client, replaced).await)?;
     set_cookie(&signed_in.set_cookie);
     Ok(signed_in.location)
 }
 
-/// Passes the result of a sign-out on and takes the cookie away.
+/// Passes the result of a sign-out on and takes the cookie away, unless the session is still there.
 pub(super) fn signed_out(result: Result<(), AppError>, backend: &Backend) -> Result<(), AppError> {
-    set_cookie(&backend.authority.clearing_cookie());
+    if result != Err(AppError::Unavailable) {
+        set_cookie(&backend.authority.clearing_cookie());
+    }
     answered(result)
 }
 

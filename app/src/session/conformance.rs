@@ -14,7 +14,7 @@ use super::{
     page::Counts,
     query::{Filter, MAX_LIMIT, SessionQuery, Sort},
     selection::{Deleted, Selection, SkipReason, Skipped},
-    store::{Activity, EndReason, NewSession, SessionStore},
+    store::{Activity, Deletion, EndReason, NewSession, SessionStore, StoreError},
 };
 use crate::time::Timestamp;
 
@@ -71,6 +71,22 @@ pub async fn the_spared_user_is_spared(fresh: Fresh<'_>) {
     let by_filter = delete(&*store, everything(), Some("root")).await;
     assert_eq!(by_filter, deleted(1, &[(own, SkipReason::OwnUsername)]));
     assert!(is_live(&*store, 1) && !is_live(&*store, 2) && !is_live(&*store, 3));
+}
+
+/// A request that was let in before its session ended changes nothing after that.
+pub async fn whoever_has_been_signed_out_changes_nothing(fresh: Fresh<'_>) {
+    let store = fresh();
+    let asker = Some(create(&*store, new(1, "root")).await.id);
+    let id = create(&*store, new(2, "anna")).await.id;
+    let deletion = Deletion { asker, ..Deletion::new(Selection::Ids(vec![id]), EndReason::Deleted) };
+    let registration = |number| NewSession { asker, ..new(number, "ben") };
+    create(&*store, registration(3)).await;
+
+    delete(&*store, Selection::Ids(asker.into_iter().collect()), None).await;
+
+    assert_eq!(store.delete(deletion).await, Err(StoreError::AskerEnded));
+    assert_eq!(store.create(registration(4)).await, Err(StoreError::AskerEnded));
+    assert!(is_live(&*store, 2) && is_live(&*store, 3) && !is_live(&*store, 4));
 }
 
 /// The field's most repeated bug: a request in flight brings a deleted session back.
@@ -244,6 +260,7 @@ fn new(number: u64, username: &str) -> NewSession {
         client: Client::new([10, 20, 1, 4].into(), "curl/8.14"),
         server_name: "keep-01".into(),
         created_at: START,
+        asker: None,
     }
 }
 
@@ -270,7 +287,9 @@ async fn create(store: &dyn SessionStore, session: NewSession) -> Session {
 }
 
 async fn delete(store: &dyn SessionStore, selection: Selection, spare: Option<&str>) -> Deleted {
-    store.delete(selection, spare.map(Arc::from), EndReason::Deleted).await.expect("the store takes changes")
+    let spare = spare.map(Arc::from);
+    let deletion = Deletion { spare, ..Deletion::new(selection, EndReason::Deleted) };
+    store.delete(deletion).await.expect("the store takes changes")
 }
 
 fn everything() -> Selection {

@@ -7,7 +7,7 @@ use super::{
     page::Page,
     query::SessionQuery,
     selection::{DeletePreview, Deleted, Selection, SkipReason},
-    store::{Activity, Checked, EndReason, NewSession, SessionStore, StoreError},
+    store::{Activity, Checked, Deletion, EndReason, NewSession, SessionStore, StoreError},
 };
 use crate::{
     error::AppError,
@@ -34,6 +34,7 @@ impl From<StoreError> for AppError {
         match error {
             StoreError::OutcomeUnknown => Self::OutcomeUnknown,
             StoreError::Unavailable => Self::Unavailable,
+            StoreError::AskerEnded => Self::Unauthorized,
         }
     }
 }
@@ -59,11 +60,6 @@ impl Sessions {
         &self.server_name
     }
 
-    /// The deadlines in force.
-    pub fn lifetimes(&self) -> &Lifetimes {
-        &self.lifetimes
-    }
-
     /// The store, for readers that follow its changes.
     pub fn store(&self) -> &Arc<dyn SessionStore> {
         &self.store
@@ -80,10 +76,39 @@ impl Sessions {
         client: Client,
         token_hash: TokenHash,
     ) -> Result<Session, AppError> {
-        let server_name = self.server_name.clone();
-        let created_at = self.now();
-        let session = NewSession { token_hash, username, session_type, client, server_name, created_at };
-        Ok(self.store.create(session).await?)
+        let session = self.new_session(username, session_type, client, token_hash);
+        let session = self.store.create(session).await?;
+        log_established(&session);
+        Ok(session)
+    }
+
+    /// Establishes a session of type Other for a user of an integration, on an administrator's word.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] unless an administrator asks, else as [`Sessions::establish`].
+    pub async fn register(
+        &self,
+        asker: &Principal,
+        username: Arc<str>,
+        client: Client,
+        token_hash: TokenHash,
+    ) -> Result<Session, AppError> {
+        self.administrators_only(asker)?;
+        let session = self.new_session(username, SessionType::Other, client, token_hash);
+        let session = self.store.create(NewSession { asker: Some(asker.session_id), ..session }).await?;
+        log_established(&session);
+        Ok(session)
+    }
+
+    fn new_session(
+        &self,
+        username: Arc<str>,
+        session_type: SessionType,
+        client: Client,
+        token_hash: TokenHash,
+    ) -> NewSession {
+        let (server_name, created_at) = (self.server_name.clone(), self.now());
+        NewSession { token_hash, username, session_type, client, server_name, created_at, asker: None }
     }
 
     /// Decides whether a token is good, now.
@@ -139,7 +164,29 @@ impl Sessions {
     pub async fn delete(&self, asker: &Principal, selection: Selection) -> Result<Deleted, AppError> {
         self.administrators_only(asker)?;
         validated(&selection)?;
-        Ok(self.store.delete(selection, Some(asker.username.clone()), EndReason::Deleted).await?)
+        let named = named(&selection);
+        let deletion = Deletion {
+            selection,
+            reason: EndReason::Deleted,
+            spare: Some(asker.username.clone()),
+            asker: Some(asker.session_id),
+        };
+        let outcome = self.store.delete(deletion).await;
+        match &outcome {
+            Ok(deleted) => tracing::info!(
+                principal.name = %asker.username,
+                principal.session = asker.session_id.0,
+                sessions.deleted = deleted.deleted,
+                sessions.skipped = deleted.skipped.len(),
+                "{} deleted {} sessions of {named}", asker.username, deleted.deleted
+            ),
+            Err(error) => tracing::warn!(
+                principal.name = %asker.username,
+                principal.session = asker.session_id.0,
+                "{} could not delete {named}: {error}", asker.username
+            ),
+        }
+        Ok(outcome?)
     }
 
     /// Ends one session of another user for good; one that has ended already is no error.
@@ -172,7 +219,13 @@ impl Sessions {
         match self.store.get(id) {
             None => Ok(()),
             Some(session) if session.username == asker.username => {
-                self.store.delete(Selection::Ids(vec![id]), None, EndReason::EndedByUser).await?;
+                let deletion = Deletion::new(Selection::Ids(vec![id]), EndReason::EndedByUser);
+                self.store.delete(Deletion { asker: Some(asker.session_id), ..deletion }).await?;
+                tracing::info!(
+                    session.id = id.0,
+                    principal.name = %asker.username,
+                    "session {id} ended by its user {}", asker.username
+                );
                 Ok(())
             }
             Some(_) => Err(AppError::NotFound(format!("session {id}"))),
@@ -184,7 +237,19 @@ impl Sessions {
     /// # Errors
     /// As the store says; the session is denied all the same.
     pub async fn sign_out(&self, session_id: SessionId) -> Result<(), AppError> {
-        self.store.delete(Selection::Ids(vec![session_id]), None, EndReason::SignedOut).await?;
+        self.store.delete(Deletion::new(Selection::Ids(vec![session_id]), EndReason::SignedOut)).await?;
+        tracing::info!(session.id = session_id.0, "session {session_id} signed out");
+        Ok(())
+    }
+
+    /// Ends every session of a user: for a change of their account.
+    ///
+    /// # Errors
+    /// As the store says; the sessions are denied all the same.
+    pub async fn end_all_of(&self, username: &str) -> Result<(), AppError> {
+        let ids: Vec<_> = self.store.of_user(username).iter().map(|session| session.id).collect();
+        let deleted = self.store.delete(Deletion::new(Selection::Ids(ids), EndReason::Deleted)).await?.deleted;
+        tracing::info!(user.name = username, "{deleted} sessions of {username} ended with a change of the account");
         Ok(())
     }
 
@@ -204,11 +269,40 @@ impl Sessions {
         self.store.get(asker.session_id).map(drop).ok_or(AppError::Unauthorized)
     }
 
-    fn administrators_only(&self, asker: &Principal) -> Result<(), AppError> {
+    /// Refuses everyone but an administrator whose session is still there.
+    ///
+    /// # Errors
+    /// [`AppError::Unauthorized`] or [`AppError::Forbidden`].
+    pub fn administrators_only(&self, asker: &Principal) -> Result<(), AppError> {
         self.still_signed_in(asker)?;
         match asker.role {
             Role::Administrator => Ok(()),
             Role::User => Err(AppError::Forbidden),
+        }
+    }
+}
+
+fn log_established(session: &Session) {
+    tracing::info!(
+        session.id = session.id.0,
+        session.r#type = session.session_type.as_str(),
+        user.name = %session.username,
+        client.address = %session.address,
+        "session {} established for {}", session.id, session.username
+    );
+}
+
+/// A selection in words, for the log: a few ids by number.
+fn named(selection: &Selection) -> String {
+    const FEW: usize = 20;
+    match selection {
+        Selection::Ids(ids) => {
+            let some: Vec<_> = ids.iter().take(FEW).map(ToString::to_string).collect();
+            let more = if ids.len() > FEW { ", ..." } else { "" };
+            format!("the {} selected ({}{more})", ids.len(), some.join(", "))
+        }
+        Selection::Matching { filter, as_of, except } => {
+            format!("all that match {filter:?} up to {as_of} but {}", except.len())
         }
     }
 }

@@ -29,6 +29,28 @@ pub struct NewSession {
     pub server_name: Arc<str>,
     /// When; also its first last-active instant.
     pub created_at: Timestamp,
+    /// The session on whose word it is established. When that one has ended by then, nothing is done.
+    pub asker: Option<SessionId>,
+}
+
+/// Sessions about to end.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    /// Which.
+    pub selection: Selection,
+    /// Why.
+    pub reason: EndReason,
+    /// The user whose sessions are left out.
+    pub spare: Option<Arc<str>>,
+    /// The session on whose word they end. When that one has ended by then, nothing is done.
+    pub asker: Option<SessionId>,
+}
+
+impl Deletion {
+    /// Ends all of a selection, whoever asks.
+    pub fn new(selection: Selection, reason: EndReason) -> Self {
+        Self { selection, reason, spare: None, asker: None }
+    }
 }
 
 /// What a check found.
@@ -86,6 +108,9 @@ pub enum StoreError {
     /// Nothing was attempted: the store is full, failed or closing.
     #[error("the store takes no changes now")]
     Unavailable,
+    /// Nothing was attempted: the session on whose word it was to happen has ended.
+    #[error("the session that asks has ended")]
+    AskerEnded,
 }
 
 /// Where sessions live. Reads are answered from memory and never wait for the disk; a change is acknowledged when it is
@@ -118,7 +143,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// How many sessions newer than `as_of` match. Cost: the number of newer sessions.
     fn count_newer(&self, filter: &Filter, as_of: SessionId) -> u64;
 
-    /// What [`SessionStore::delete`] of the same arguments would do now.
+    /// What a delete of this selection, the sessions of the user `spare` left out, would do now.
     fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview;
 
     /// Establishes a session. It is found by its token from the acknowledgement on, not before.
@@ -127,18 +152,12 @@ pub trait SessionStore: Send + Sync + 'static {
     /// [`StoreError`]; the session is then not found by its token.
     async fn create(&self, session: NewSession) -> Result<Session, StoreError>;
 
-    /// Ends sessions for good, those of the user `spare` left out. From the acknowledgement on no check succeeds, also
-    /// after a crash. Idempotent.
+    /// Ends sessions for good. From the acknowledgement on no check succeeds, also after a crash. Idempotent.
     ///
     /// # Errors
     /// [`StoreError::OutcomeUnknown`]: the sessions are denied, but may come back if the process dies before it is
-    /// tried again. [`StoreError::Unavailable`]: nothing has happened.
-    async fn delete(
-        &self,
-        selection: Selection,
-        spare: Option<Arc<str>>,
-        reason: EndReason,
-    ) -> Result<Deleted, StoreError>;
+    /// tried again. [`StoreError::Unavailable`] and [`StoreError::AskerEnded`]: nothing has happened.
+    async fn delete(&self, deletion: Deletion) -> Result<Deleted, StoreError>;
 
     /// Ends what has reached a deadline at `now`; returns how many.
     ///

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use app::session::{
     SessionId,
     selection::Selection,
-    store::{EndReason, NewSession, SessionStore, StoreError},
+    store::{Deletion, EndReason, NewSession, SessionStore, StoreError},
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use server::{store::RedbStore, user_agent};
@@ -110,7 +110,7 @@ async fn delete_one_by_one(store: &RedbStore, ids: &[SessionId]) -> anyhow::Resu
     let mut seconds = Vec::with_capacity(ids.len());
     for id in ids {
         let start = Instant::now();
-        let outcome = store.delete(Selection::Ids(vec![*id]), None, EndReason::Deleted).await?;
+        let outcome = store.delete(Deletion::new(Selection::Ids(vec![*id]), EndReason::Deleted)).await?;
         seconds.push(start.elapsed().as_secs_f64());
         ensure!(outcome.deleted == 1, "session {id} was not there to be deleted");
     }

@@ -4,9 +4,8 @@ use std::{fs::File, time::Instant};
 
 use anyhow::ensure;
 use app::session::{
-    SessionId,
     selection::{Selection, grouped},
-    store::{Activity, EndReason, SessionStore},
+    store::{Activity, Deletion, EndReason, SessionStore},
 };
 use server::store::RedbStore;
 
@@ -49,9 +48,10 @@ pub(crate) fn measure(
 
 /// Deletes the sessions of these numbers. None of their tokens may be good from the acknowledgement on.
 fn delete(conditions: &Conditions, full: &FullStore, store: &RedbStore, chosen: &[u64]) -> anyhow::Result<f64> {
-    let ids: Vec<SessionId> = chosen.iter().map(|index| full.ids[*index as usize]).collect();
+    let ids = chosen.iter().map(|index| full.ids[*index as usize]).collect();
+    let deletion = Deletion::new(Selection::Ids(ids), EndReason::Deleted);
     let start = Instant::now();
-    let outcome = conditions.runtime.block_on(store.delete(Selection::Ids(ids), None, EndReason::Deleted))?;
+    let outcome = conditions.runtime.block_on(store.delete(deletion))?;
     let seconds = start.elapsed().as_secs_f64();
 
     ensure!(outcome.deleted == chosen.len() as u64, "{} of {} sessions deleted", outcome.deleted, chosen.len());

@@ -51,6 +51,7 @@ impl Population {
             client: Client::new(Ipv4Addr::new(10, a, b, c).into(), &user_agent((dice >> 44) % USER_AGENTS)),
             server_name: Arc::from(SERVERS[(dice >> 52) as usize % SERVERS.len()]),
             created_at: Timestamp::from_millis(self.now.as_millis().saturating_sub(age)),
+            asker: None,
         }
     }
 

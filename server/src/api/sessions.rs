@@ -1,11 +1,11 @@
 //! `/api/v1/sessions`: sign in, list, show, delete.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use app::{
     error::AppError,
-    principal::{Principal, Role},
-    session::{Client, SessionId, SessionType, query::SessionQuery},
+    principal::Principal,
+    session::{Client, Session, SessionId, SessionType, query::SessionQuery},
 };
 use axum::{
     Extension, Json as JsonBody,
@@ -19,7 +19,7 @@ use super::{
     problem::Problem,
     wire::{self, CreateSession, CreatedSession, DeleteSessions, DeletedBody, SessionBody, SessionListBody},
 };
-use crate::{auth::username::Username, state::AppState};
+use crate::{auth::token::SessionToken, state::AppState};
 
 /// Signs in, or registers a session on behalf of a user of a non-REST integration.
 #[utoipa::path(
@@ -48,7 +48,7 @@ pub async fn create(
         }
         (Some(SessionType::Other), None) => {
             let Extension(asker) = asker.ok_or(AppError::Unauthorized)?;
-            register_other(&state, &asker, body).await?
+            register(&state, &asker, &body).await?
         }
         (Some(SessionType::Other), Some(_)) => {
             return Err(Problem::new(
@@ -67,29 +67,20 @@ pub async fn create(
     Ok((StatusCode::CREATED, JsonBody(body)).into_response())
 }
 
-async fn register_other(
+async fn register(
     state: &AppState,
     asker: &Principal,
-    body: CreateSession,
-) -> Result<(crate::auth::token::SessionToken, app::session::Session), AppError> {
-    state.sessions.still_signed_in(asker)?;
-    if asker.role != Role::Administrator {
-        return Err(AppError::Forbidden);
-    }
+    body: &CreateSession,
+) -> Result<(SessionToken, Session), AppError> {
+    state.sessions.administrators_only(asker)?;
     let address: IpAddr = body
         .address
+        .as_deref()
         .ok_or_else(|| AppError::Invalid("'address' is missing: the device's IP address".to_owned()))?
         .parse()
         .map_err(|_| AppError::Invalid("'address' is not an IP address".to_owned()))?;
-    let username = Username::parse(&body.username)?;
-    let account = state.accounts.find(&body.username);
-    if account.as_ref().is_some_and(|account| account.disabled) {
-        return Err(AppError::Invalid(format!("the account of '{}' is disabled", username.shown)));
-    }
-    // Users of an integration need no account of ours; one who has an account goes by its name.
-    let name = account.map_or_else(|| Arc::from(username.key), |account| account.name);
     let client = Client::new(address, body.user_agent.as_deref().unwrap_or_default());
-    state.sign_in.establish(name, SessionType::Other, client).await
+    state.sign_in.register(asker, &body.username, client).await
 }
 
 /// Part of the list of all sessions.
@@ -159,7 +150,6 @@ pub async fn delete(
 ) -> Result<StatusCode, Problem> {
     let id = session_id(&id)?;
     state.sessions.delete_one(&asker, id).await?;
-    tracing::info!(session.id = id.0, principal.name = %asker.username, "session {id} deleted by {}", asker.username);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -181,7 +171,6 @@ pub async fn delete_many(
     Json(body): Json<DeleteSessions>,
 ) -> Result<JsonBody<DeletedBody>, Problem> {
     let outcome = state.sessions.delete(&asker, body.selection()?).await?;
-    tracing::info!(principal.name = %asker.username, "{} sessions deleted by {}", outcome.deleted, asker.username);
     Ok(JsonBody(outcome.into()))
 }
 

@@ -10,10 +10,11 @@ use anyhow::{Context, bail};
 use app::{
     error::AppError,
     principal::Role,
-    session::{column::Columns, selection::Selection, service::Sessions, store::EndReason},
+    session::{column::Columns, service::Sessions},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use super::{
     password,
@@ -47,22 +48,25 @@ pub struct Account {
 /// All accounts, by the key of their name.
 pub struct Accounts {
     store: RedbStore,
+    sessions: Arc<Sessions>,
     by_key: RwLock<HashMap<String, Account>>,
+    /// Held while an account is read, changed and written: of two changes at once neither undoes the other.
+    changing: Mutex<()>,
 }
 
 impl Accounts {
-    /// Reads the accounts of a store.
+    /// Reads the accounts of a store. A change that bears on running sessions ends those among `sessions`.
     ///
     /// # Errors
     /// When an account cannot be read; the message names it.
-    pub fn open(store: RedbStore) -> anyhow::Result<Self> {
+    pub fn open(store: RedbStore, sessions: Arc<Sessions>) -> anyhow::Result<Self> {
         let mut by_key = HashMap::new();
         for (key, stored) in store.accounts().context("reading the accounts")? {
             let account = serde_json::from_slice(&stored)
                 .with_context(|| format!("account '{key}' is damaged or from a newer keepwatch"))?;
             by_key.insert(key, account);
         }
-        Ok(Self { store, by_key: RwLock::new(by_key) })
+        Ok(Self { store, sessions, by_key: RwLock::new(by_key), changing: Mutex::new(()) })
     }
 
     /// The account that a name as typed means. Constant cost.
@@ -83,12 +87,13 @@ impl Accounts {
         accounts
     }
 
-    /// Adds an account.
+    /// Adds an account. Sessions that an integration has registered under its name end: none is older than its account.
     ///
     /// # Errors
     /// [`AppError::Invalid`] when the name or password cannot be used or the name is taken.
     pub async fn add(&self, name: &str, role: Role, password: &str, now: Timestamp) -> Result<Account, AppError> {
         let username = Username::parse(name)?;
+        let _changing = self.changing.lock().await;
         if self.read().contains_key(&username.key) {
             return Err(AppError::Invalid(format!("there is a user '{}' already", username.shown)));
         }
@@ -101,7 +106,8 @@ impl Accounts {
             columns: Columns::default(),
             created_at: now,
         };
-        self.put(username.key, account.clone()).await?;
+        self.put(username.key.clone(), account.clone()).await?;
+        self.sessions.end_all_of(&username.key).await?;
         Ok(account)
     }
 
@@ -111,6 +117,7 @@ impl Accounts {
     /// [`AppError::NotFound`], or as the store says.
     pub async fn update(&self, name: &str, change: impl FnOnce(&mut Account)) -> Result<Account, AppError> {
         let username = Username::parse(name)?;
+        let _changing = self.changing.lock().await;
         let mut account = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
         change(&mut account);
         self.put(username.key, account.clone()).await?;
@@ -121,10 +128,10 @@ impl Accounts {
     ///
     /// # Errors
     /// As [`Accounts::add`] and [`Accounts::update`].
-    pub async fn set_password(&self, sessions: &Sessions, name: &str, password: &str) -> Result<Account, AppError> {
+    pub async fn set_password(&self, name: &str, password: &str) -> Result<Account, AppError> {
         let password_hash = hashed(password)?;
         let account = self.update(name, |account| account.password_hash = password_hash).await?;
-        end_sessions(sessions, &account.name).await?;
+        self.sessions.end_all_of(&account.name).await?;
         Ok(account)
     }
 
@@ -132,10 +139,10 @@ impl Accounts {
     ///
     /// # Errors
     /// As [`Accounts::update`].
-    pub async fn set_disabled(&self, sessions: &Sessions, name: &str, disabled: bool) -> Result<Account, AppError> {
+    pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<Account, AppError> {
         let account = self.update(name, |account| account.disabled = disabled).await?;
         if disabled {
-            end_sessions(sessions, &account.name).await?;
+            self.sessions.end_all_of(&account.name).await?;
         }
         Ok(account)
     }
@@ -187,12 +194,6 @@ fn hashed(password: &str) -> Result<Arc<str>, AppError> {
     Ok(hash.into())
 }
 
-async fn end_sessions(sessions: &Sessions, username: &str) -> Result<(), AppError> {
-    let ids = sessions.store().of_user(username).iter().map(|session| session.id).collect();
-    sessions.store().delete(Selection::Ids(ids), None, EndReason::Deleted).await?;
-    Ok(())
-}
-
 /// 80 bits in four groups of four: easy to copy by hand, hard to guess.
 fn random_password() -> anyhow::Result<String> {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -204,11 +205,33 @@ fn random_password() -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use app::session::Lifetimes;
+
     use super::*;
-    use crate::user_agent;
+    use crate::{clock::SystemClock, user_agent};
 
     fn accounts() -> Accounts {
-        Accounts::open(RedbStore::in_memory(user_agent::in_words).unwrap()).unwrap()
+        let store = RedbStore::in_memory(user_agent::in_words).unwrap();
+        let clock = Arc::new(SystemClock::default());
+        let sessions = Sessions::new(Arc::new(store.clone()), clock, Lifetimes::default(), "keep-01");
+        Accounts::open(store, Arc::new(sessions)).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn changes_side_by_side_do_not_undo_each_other() {
+        let accounts = Arc::new(accounts());
+        accounts.add("anna", Role::User, "a long password", Timestamp::default()).await.unwrap();
+        let changes = (0..20).map(|_| {
+            let accounts = accounts.clone();
+            tokio::spawn(async move {
+                let later = |account: &mut Account| {
+                    account.created_at = Timestamp::from_millis(account.created_at.as_millis() + 1);
+                };
+                accounts.update("anna", later).await.unwrap();
+            })
+        });
+        futures_util::future::join_all(changes).await;
+        assert_eq!(accounts.find("anna").unwrap().created_at, Timestamp::from_millis(20));
     }
 
     #[tokio::test(flavor = "multi_thread")]

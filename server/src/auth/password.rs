@@ -18,7 +18,7 @@ const MAX_MEMORY_KIB: u32 = 256 * 1_024;
 /// How long a sign-in waits for its turn before it is answered "try again".
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Hashes and verifies passwords on blocking threads, as many at once as there are permits.
+/// Verifies passwords on blocking threads, as many at once as there are permits.
 #[derive(Clone)]
 pub struct PasswordHasher {
     permits: Arc<Semaphore>,
@@ -33,17 +33,6 @@ impl PasswordHasher {
     pub fn new(at_once: usize) -> anyhow::Result<Self> {
         let dummy = hash_now("a password nobody has")?.into();
         Ok(Self { permits: Arc::new(Semaphore::new(at_once)), dummy })
-    }
-
-    /// The PHC string to store for a password.
-    ///
-    /// # Errors
-    /// [`AppError::Unavailable`] when too many are waiting.
-    pub async fn hash(&self, password: String) -> Result<String, AppError> {
-        self.in_turn(move || hash_now(&password)).await?.map_err(|error| {
-            tracing::error!("a password could not be hashed: {error:#}");
-            AppError::Internal
-        })
     }
 
     /// Whether `password` is the one that `stored` was made from. Without a stored hash the answer is no, after the
@@ -98,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_verifies() {
         let hasher = PasswordHasher::new(2).unwrap();
-        let stored: Arc<str> = hasher.hash("correct horse".to_owned()).await.unwrap().into();
+        let stored: Arc<str> = hash_now("correct horse").unwrap().into();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(hasher.verify("correct horse".to_owned(), Some(stored.clone())).await.unwrap());
         assert!(!hasher.verify("wrong horse".to_owned(), Some(stored)).await.unwrap());

@@ -1,6 +1,6 @@
 //! Where a browser may be sent after sign-in.
 
-use app::paths;
+use app::{error::AppError, paths};
 use url::Url;
 
 /// Decides on `next` and `rd`, resolved as a browser resolves them (WHATWG URL).
@@ -29,11 +29,26 @@ impl Redirects {
         }
     }
 
-    /// The application that `rd` leads to, if it is an allowed one.
-    pub fn application(&self, rd: &str) -> Option<Url> {
-        let url = Url::parse(rd).ok()?;
+    /// The application that `rd` leads to; none when it is empty.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] when it leads to anything but an application by its exact origin.
+    pub fn application(&self, rd: &str) -> Result<Option<Url>, AppError> {
+        if rd.is_empty() {
+            return Ok(None);
+        }
+        let url = Url::parse(rd).ok().filter(|url| url.has_host()).ok_or_else(|| {
+            AppError::Invalid("the address to return to ('rd') must be a whole URL, with scheme and host".to_owned())
+        })?;
         let plain = url.username().is_empty() && url.password().is_none();
-        (plain && self.applications.iter().any(|allowed| allowed.origin() == url.origin())).then_some(url)
+        if plain && self.applications.iter().any(|allowed| allowed.origin() == url.origin()) {
+            return Ok(Some(url));
+        }
+        let origin = url.origin().ascii_serialization();
+        Err(AppError::Invalid(format!(
+            "{origin} is no application that this server signs users in for: the administrator can add it with \
+             --application {origin}"
+        )))
     }
 }
 
@@ -93,7 +108,7 @@ mod tests {
 
     #[test]
     fn applications_are_known_by_their_exact_origin() {
-        assert!(redirects().application("https://wiki.example.org/start?x=1").is_some());
+        assert!(redirects().application("https://wiki.example.org/start?x=1").unwrap().is_some());
         for rd in [
             "http://wiki.example.org/",
             "https://wiki.example.org:8443/",
@@ -102,8 +117,10 @@ mod tests {
             "https://user@wiki.example.org/",
             "//wiki.example.org/",
             "/start",
+            "javascript:alert(1)",
         ] {
-            assert_eq!(redirects().application(rd), None, "{rd}");
+            assert!(matches!(redirects().application(rd), Err(AppError::Invalid(_))), "{rd}");
         }
+        assert_eq!(redirects().application(""), Ok(None));
     }
 }

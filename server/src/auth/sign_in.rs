@@ -1,12 +1,12 @@
 //! Signing in: throttle, password, session, cookie.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use app::{
     authority::{Authority, SignInForm, SignedIn},
     error::AppError,
     principal::Principal,
-    session::{Client, Session, SessionType, column::Columns, service::Sessions},
+    session::{Client, Session, SessionId, SessionType, TokenHash, column::Columns, service::Sessions},
 };
 use async_trait::async_trait;
 
@@ -15,10 +15,13 @@ use super::{
     cookie::SessionCookie,
     password::PasswordHasher,
     redirect::Redirects,
-    throttle::Throttle,
+    throttle::{Attempt, Refusal, Throttle},
     token::SessionToken,
     username::{self, Username},
 };
+
+/// How long a sign-in waits for others of the same account or address to get their outcome.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The adapter behind [`Authority`]: accounts, passwords and cookies of this server.
 pub struct SignIn {
@@ -60,7 +63,7 @@ impl SignIn {
         Err(AppError::WrongCredentials)
     }
 
-    /// Establishes a session for a user whose identity somebody else has proved.
+    /// Establishes a session for a user whose identity has been proved.
     ///
     /// # Errors
     /// When there is no randomness, or as the store says.
@@ -70,19 +73,42 @@ impl SignIn {
         session_type: SessionType,
         client: Client,
     ) -> Result<(SessionToken, Session), AppError> {
-        let token = SessionToken::generate().map_err(|error| {
-            tracing::error!("the operating system gives no randomness: {error}");
-            AppError::Unavailable
-        })?;
-        let session = self.sessions.establish(username, session_type, client, token.hash()).await?;
-        tracing::info!(
-            session.id = session.id.0,
-            session.r#type = session_type.as_str(),
-            user.name = %session.username,
-            client.address = %session.address,
-            "session {} established for {}", session.id, session.username
-        );
-        Ok((token, session))
+        with_token(|token| self.sessions.establish(username, session_type, client, token)).await
+    }
+
+    /// Establishes a session of type Other for a user of an integration, on an administrator's word. Such users need no
+    /// account; one who has an account goes by its name.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for a name that cannot be used and for a disabled account, else as
+    /// [`Sessions::register`].
+    pub async fn register(
+        &self,
+        asker: &Principal,
+        typed_name: &str,
+        client: Client,
+    ) -> Result<(SessionToken, Session), AppError> {
+        let name = self.name_to_register(typed_name)?;
+        let (token, session) = with_token(|token| self.sessions.register(asker, name, client, token)).await?;
+        // An account may have come, or been disabled, meanwhile: its sessions have been ended, all but this one.
+        match self.name_to_register(typed_name) {
+            Ok(name) if name == session.username => Ok((token, session)),
+            outcome => {
+                self.sessions.sign_out(session.id).await?;
+                Err(outcome.err().unwrap_or(AppError::Unavailable))
+            }
+        }
+    }
+
+    fn name_to_register(&self, typed_name: &str) -> Result<Arc<str>, AppError> {
+        let username = Username::parse(typed_name)?;
+        match self.accounts.find(typed_name) {
+            None => Ok(username.key.into()),
+            Some(account) if account.disabled => {
+                Err(AppError::Invalid(format!("the account of '{}' is disabled", account.name)))
+            }
+            Some(account) => Ok(account.name),
+        }
     }
 
     /// One answer for an unknown user, a wrong password and a disabled account, after the same work.
@@ -90,17 +116,22 @@ impl SignIn {
         let username = Username::parse(typed_name).ok();
         // A name that cannot exist is throttled under one key: it must not fill the memory.
         let key = username.map_or_else(String::new, |username| username.key);
-        self.throttle.attempt(&key, address, self.sessions.now()).map_err(|wait| AppError::Throttled {
-            retry_after_seconds: wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX),
-        })?;
+        let begun = tokio::time::timeout(PATIENCE, self.begin(&key, address));
+        let attempt = begun.await.unwrap_or(Err(AppError::Unavailable))?;
         let account = self.accounts.find(typed_name).filter(|account| !account.disabled);
         let normalised = username::new_password(password);
         let stored = account.as_ref().filter(|_| normalised.is_ok()).map(|account| account.password_hash.clone());
         let verified = self.passwords.verify(normalised.unwrap_or_default(), stored).await;
-        let right = verified.inspect_err(|_| self.throttle.take_back(&key, address))?;
+        let right = match verified {
+            Ok(right) => right,
+            Err(error) => {
+                attempt.not_tried();
+                return Err(error);
+            }
+        };
         match account {
             Some(account) if right => {
-                self.throttle.succeeded(&key, address);
+                attempt.succeeded();
                 Ok(account)
             }
             _ => {
@@ -109,18 +140,52 @@ impl SignIn {
             }
         }
     }
+
+    /// Waits for room among the attempts that are under way.
+    async fn begin(&self, key: &str, address: IpAddr) -> Result<Attempt<'_>, AppError> {
+        loop {
+            // Asked for before looking: an outcome in between is not missed.
+            let settled = self.throttle.settled();
+            match self.throttle.begin(key, address, self.sessions.now()) {
+                Ok(attempt) => return Ok(attempt),
+                Err(Refusal::Busy) => settled.await,
+                Err(Refusal::Wait(wait)) => {
+                    let retry_after_seconds = wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX);
+                    return Err(AppError::Throttled { retry_after_seconds });
+                }
+            }
+        }
+    }
+}
+
+/// Establishes a session under a new token.
+async fn with_token<F: Future<Output = Result<Session, AppError>>>(
+    establish: impl FnOnce(TokenHash) -> F,
+) -> Result<(SessionToken, Session), AppError> {
+    let token = SessionToken::generate().map_err(|error| {
+        tracing::error!("the operating system gives no randomness: {error}");
+        AppError::Unavailable
+    })?;
+    let session = establish(token.hash()).await?;
+    Ok((token, session))
 }
 
 #[async_trait]
 impl Authority for SignIn {
-    async fn sign_in(&self, form: SignInForm, client: Client) -> Result<SignedIn, AppError> {
-        let plain_page = !form.rd.is_empty();
-        let session_type = if plain_page { SessionType::Browser } else { SessionType::RestApi };
-        let (token, _) = self.with_password(&form.username, &form.password, session_type, client).await?;
-        let location = match self.redirects.application(&form.rd) {
-            Some(application) => application.into(),
-            None => self.redirects.within(&form.next),
+    async fn sign_in(
+        &self,
+        form: SignInForm,
+        client: Client,
+        replaced: Option<SessionId>,
+    ) -> Result<SignedIn, AppError> {
+        let (session_type, location) = match self.redirects.application(&form.rd)? {
+            Some(application) => (SessionType::Browser, application.into()),
+            None => (SessionType::RestApi, self.redirects.within(&form.next)),
         };
+        let (token, _) = self.with_password(&form.username, &form.password, session_type, client).await?;
+        if let Some(replaced) = replaced {
+            self.sessions.sign_out(replaced).await?;
+        }
         Ok(SignedIn { set_cookie: self.cookie.carrying(token.expose()), location })
     }
 

@@ -13,6 +13,7 @@ use app::{
 use axum::extract::ws::Utf8Bytes;
 use futures_util::StreamExt;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 /// The shortest time between two frames of one view.
 const PACE: Duration = Duration::from_millis(200);
@@ -50,13 +51,14 @@ fn encoded(message: &ServerMessage) -> Utf8Bytes {
 /// The views that are shown somewhere.
 pub struct LiveHub {
     sessions: Arc<Sessions>,
+    tasks: TaskTracker,
     views: Mutex<HashMap<View, watch::Sender<Arc<Frame>>>>,
 }
 
 impl LiveHub {
-    /// A hub without views.
-    pub fn new(sessions: Arc<Sessions>) -> Self {
-        Self { sessions, views: Mutex::default() }
+    /// A hub without views. Each view is a task of `tasks` until no tab shows it any more.
+    pub fn new(sessions: Arc<Sessions>, tasks: TaskTracker) -> Self {
+        Self { sessions, tasks, views: Mutex::default() }
     }
 
     /// Follows a view; the first frame is there at once. The caller must have checked that the tab may see it.
@@ -75,7 +77,7 @@ impl LiveHub {
             }
             views.insert(view.clone(), sender.clone());
         }
-        tokio::spawn(self.clone().follow(view, first, sender, revisions));
+        self.tasks.spawn(self.clone().follow(view, first, sender, revisions));
         receiver
     }
 

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -12,8 +12,8 @@ use std::{
 use app::{
     session::{
         Lifetimes, Session,
-        selection::{Deleted, Selection},
-        store::{EndReason, NewSession, StoreError},
+        selection::Deleted,
+        store::{Deletion, NewSession, StoreError},
     },
     time::Timestamp,
 };
@@ -33,7 +33,7 @@ pub(crate) type AccountRecords = Vec<(String, Vec<u8>)>;
 /// What the writer is asked to do.
 pub(crate) enum Command {
     Create { session: NewSession, reply: Reply<Session> },
-    Delete { selection: Selection, spare: Option<Arc<str>>, reason: EndReason, reply: Reply<Deleted> },
+    Delete { deletion: Deletion, reply: Reply<Deleted> },
     Sweep { lifetimes: Lifetimes, now: Timestamp, reply: Reply<u64> },
     Flush { reply: Reply<()> },
     PutAccount { key: String, value: Vec<u8>, reply: Reply<()> },

@@ -16,8 +16,8 @@ use std::{
 use app::{
     session::{
         Lifetimes, Session, SessionId,
-        selection::{Deleted, Selection},
-        store::{EndReason, NewSession, StoreError},
+        selection::Deleted,
+        store::{Deletion, EndReason, NewSession, StoreError},
     },
     time::Timestamp,
 };
@@ -174,13 +174,19 @@ impl Writer {
     /// Takes a command into a batch. What it ends leaves the table here.
     fn prepare(&mut self, command: Command, batch: &mut Batch) {
         match command {
+            Command::Create { session, reply } if self.has_ended(session.asker) => {
+                _ = reply.send(Err(StoreError::AskerEnded));
+            }
+            Command::Delete { deletion, reply } if self.has_ended(deletion.asker) => {
+                _ = reply.send(Err(StoreError::AskerEnded));
+            }
             Command::Create { session, reply } => {
                 let id = SessionId(self.next_id);
                 self.next_id += 1;
                 batch.created.push(Created { id, session, reply });
             }
-            Command::Delete { selection, spare, reason, reply } => {
-                let (deleted, ended) = self.delete(&selection, spare.as_deref(), reason);
+            Command::Delete { deletion, reply } => {
+                let (deleted, ended) = self.delete(&deletion);
                 batch.ended.extend(ended);
                 batch.answers.push(answer(reply, deleted));
             }
@@ -209,8 +215,11 @@ impl Writer {
         const REFUSED: StoreError = StoreError::Unavailable;
         match command {
             Command::Create { reply, .. } => _ = reply.send(Err(REFUSED)),
-            Command::Delete { selection, spare, reason, reply } => {
-                let (_, ended) = self.delete(&selection, spare.as_deref(), reason);
+            Command::Delete { deletion, reply } if self.has_ended(deletion.asker) => {
+                _ = reply.send(Err(StoreError::AskerEnded));
+            }
+            Command::Delete { deletion, reply } => {
+                let (_, ended) = self.delete(&deletion);
                 self.undurable.extend(ended);
                 _ = reply.send(Err(StoreError::OutcomeUnknown));
             }
@@ -220,10 +229,15 @@ impl Writer {
         }
     }
 
+    /// Whether a command comes from a session that has ended since it was let in: by a command before this one.
+    fn has_ended(&self, asker: Option<SessionId>) -> bool {
+        asker.is_some_and(|id| self.shared.table.read().find(id).is_none())
+    }
+
     /// Takes a selection out of the table.
-    fn delete(&self, selection: &Selection, spare: Option<&str>, reason: EndReason) -> (Deleted, Vec<u64>) {
-        let chosen = selection::choose(&self.shared.table.read(), selection, spare);
-        let ended = self.end(&chosen.slots, reason, |_, _| true);
+    fn delete(&self, deletion: &Deletion) -> (Deleted, Vec<u64>) {
+        let chosen = selection::choose(&self.shared.table.read(), &deletion.selection, deletion.spare.as_deref());
+        let ended = self.end(&chosen.slots, deletion.reason, |_, _| true);
         (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
     }
 

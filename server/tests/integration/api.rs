@@ -39,7 +39,7 @@ async fn signing_in_over_rest_returns_the_token_once_and_it_works() {
 async fn unknown_user_wrong_password_and_disabled_account_are_answered_alike() {
     let server = TestServer::start().await;
     server.user("anna").await;
-    server.state.accounts.set_disabled(&server.state.sessions, "anna", true).await.unwrap();
+    server.state.accounts.set_disabled("anna", true).await.unwrap();
     let mut bodies = Vec::new();
     for (username, password) in
         [("nobody", PASSWORD), ("admin", "wrong password"), ("anna", PASSWORD), ("a b", PASSWORD)]
@@ -81,6 +81,18 @@ async fn an_administrator_registers_other_sessions_and_nobody_else() {
     assert_eq!(session["session_type"], "other");
     assert_eq!(session["address"], "10.9.0.3");
     assert_eq!(session["client"], "restic 0.18");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_account_ends_what_was_registered_under_its_name() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let body = json!({"username": "Anna", "session_type": "other", "address": "10.9.0.3"});
+    let registered = admin.post("/api/v1/sessions", body.clone()).await.json();
+    assert_eq!(registered["session"]["username"], "anna");
+    server.state.accounts.add("Anna", Role::User, PASSWORD, server.state.sessions.now()).await.unwrap();
+    admin.get(&format!("/api/v1/sessions/{}", registered["session"]["id"])).await.assert_problem(404, "session");
+    assert_eq!(admin.post("/api/v1/sessions", body).await.json()["session"]["username"], "Anna");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,8 +196,11 @@ async fn your_own_sessions_are_refused_on_every_path() {
     let everything =
         admin.post("/api/v1/sessions/delete", json!({"query": {}, "as_of": 999, "all": true})).await.json();
     assert_eq!(everything["deleted"], 0);
-    admin.submit("/reports/sessions", &format!("ids={}&ids={}", admin.id, second.id)).await;
-    admin.post("/rpc/delete_sessions", json!({"selection": {"ids": [second.id]}})).await;
+    let plain = admin.submit("/reports/sessions", &format!("ids={}&ids={}", admin.id, second.id)).await;
+    assert_eq!(plain.header("location"), "/reports/sessions?deleted=0&skipped=2");
+    let console = admin.post("/rpc/delete_sessions", json!({"selection": {"ids": [second.id]}})).await;
+    let skipped = json!([{"id": second.id, "reason": "own_username"}]);
+    assert_eq!(console.json(), json!({"deleted": 0, "skipped": skipped}));
     assert_eq!(second.get("/api/v1/session").await.status, 200);
     assert_eq!(admin.get("/api/v1/session").await.status, 200);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use app::session::SessionType;
 use axum::body::Body;
+use futures_util::future::join_all;
 use http::{Method, header};
 use serde_json::json;
 
@@ -46,9 +47,43 @@ async fn the_plain_page_for_an_application_makes_a_browser_session_and_returns_t
     let answer = sign_in("https%3A%2F%2Fwiki.example.com%2Fstart").await;
     assert_eq!(answer.header("location"), "https://wiki.example.com/start");
     let foreign = sign_in("https%3A%2F%2Fevil.example%2F").await;
-    assert_eq!(foreign.header("location"), "/");
+    assert_eq!((foreign.status.as_u16(), foreign.header("set-cookie")), (400, ""));
+    assert!(foreign.text.contains("--application https://evil.example"), "{}", foreign.text);
+    let page = server.anonymous().open("/sign-in?rd=https%3A%2F%2Fevil.example%2F").await;
+    assert_eq!(page.status, 400);
+    assert!(!page.text.contains("type=\"password\""), "nobody is asked for a password on the way there");
     let admin = server.admin().await;
-    assert_eq!(admin.get("/api/v1/sessions?type=browser").await.json()["total"], 2);
+    assert_eq!(admin.get("/api/v1/sessions?type=browser").await.json()["total"], 1);
+    assert_eq!(admin.get("/api/v1/sessions").await.json()["total"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_over_a_session_ends_it() {
+    let server = TestServer::start().await;
+    let (anna, admin) = (server.user("anna").await, server.admin().await);
+    let form = format!("username=anna&password={}", PASSWORD.replace(' ', "+"));
+    let again = anna.submit("/sign-in", &form).await;
+    assert_eq!(again.status, 303);
+    assert_eq!(anna.get("/api/v1/session").await.status, 401);
+    let wrong = admin.submit("/sign-in", "username=anna&password=wrong+password").await;
+    assert_eq!(wrong.status, 401);
+    assert_eq!(admin.get("/api/v1/session").await.status, 200, "a failed sign-in ends nothing");
+    let rpc = json!({"username": "anna", "password": PASSWORD, "next": "/"});
+    assert_eq!(admin.post("/rpc/sign_in", rpc).await.status, 200);
+    assert_eq!(admin.get("/api/v1/session").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn right_passwords_side_by_side_are_not_slowed_down() {
+    let server = TestServer::start().await;
+    let client = server.anonymous();
+    let sign_in = || client.post("/api/v1/sessions", json!({"username": "admin", "password": PASSWORD}));
+    let answers = join_all((0..12).map(|_| sign_in())).await;
+    assert!(
+        answers.iter().all(|answer| answer.status == 201),
+        "{:?}",
+        answers.iter().map(|one| one.status).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,8 +169,8 @@ async fn idle_and_absolute_deadlines_hold_and_polling_is_not_activity() {
 async fn a_disabled_or_reset_account_is_out_at_once() {
     let server = TestServer::start().await;
     let (anna, berta) = (server.user("anna").await, server.user("berta").await);
-    server.state.accounts.set_disabled(&server.state.sessions, "anna", true).await.unwrap();
-    server.state.accounts.set_password(&server.state.sessions, "berta", "another password").await.unwrap();
+    server.state.accounts.set_disabled("anna", true).await.unwrap();
+    server.state.accounts.set_password("berta", "another password").await.unwrap();
     assert_eq!(anna.get("/api/v1/session").await.status, 401);
     assert_eq!(berta.get("/api/v1/session").await.status, 401);
 }

@@ -13,7 +13,6 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
-use tokio_util::task::TaskTracker;
 
 use crate::support::{Asker, TestServer};
 
@@ -24,8 +23,9 @@ async fn listen(server: &TestServer) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (router, shutdown) = (router::router(server.state.clone()), server.state.shutdown.clone());
-    tokio::spawn(async move { serve::serve(listener, router, &TaskTracker::new(), shutdown).await });
-    server::background::spawn(&TaskTracker::new(), &server.state);
+    let tasks = server.state.tasks.clone();
+    tokio::spawn(async move { serve::serve(listener, router, &tasks, shutdown).await });
+    server::background::spawn(&server.state);
     address
 }
 
@@ -172,5 +172,8 @@ async fn stopping_the_server_closes_live_sockets() {
     let address = listen(&server).await;
     let mut socket = open(address, &admin).await;
     server.state.shutdown.cancel();
-    assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1001);
+    server.state.tasks.close();
+    let stopped = tokio::time::timeout(Duration::from_secs(10), server.state.tasks.wait());
+    stopped.await.expect("nothing is left to wait for");
+    assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1001, "sent before the end of the last task");
 }

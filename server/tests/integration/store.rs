@@ -20,7 +20,7 @@ use app::{
         Client, Lifetimes, Session, SessionId, SessionType, TokenHash, conformance,
         query::{Filter, SessionQuery},
         selection::{Deleted, Selection},
-        store::{Activity, EndReason, NewSession, SessionStore, StoreError},
+        store::{Activity, Deletion, EndReason, NewSession, SessionStore, StoreError},
     },
     time::Timestamp,
 };
@@ -64,6 +64,7 @@ conformance! {
     a_deleted_session_is_out
     a_delete_can_be_repeated
     the_spared_user_is_spared
+    whoever_has_been_signed_out_changes_nothing
     a_touch_never_brings_a_session_back
     only_activity_moves_the_last_active_instant
     a_delete_by_filter_takes_nothing_newer_and_no_exception
@@ -130,6 +131,7 @@ fn session(number: u64, username: &str) -> NewSession {
         client: Client::new([10, 20, 1, 4].into(), "curl/8.14"),
         server_name: "keep-01".into(),
         created_at: START,
+        asker: None,
     }
 }
 
@@ -138,7 +140,7 @@ fn is_live(store: &RedbStore, number: u64) -> bool {
 }
 
 async fn delete(store: &RedbStore, selection: Selection) -> Result<Deleted, StoreError> {
-    store.delete(selection, None, EndReason::Deleted).await
+    store.delete(Deletion::new(selection, EndReason::Deleted)).await
 }
 
 fn everything() -> Selection {
@@ -349,7 +351,7 @@ async fn whoever_watches_a_session_is_told_why_it_ended() {
     let id = store.create(session(1, "anna")).await.unwrap().id;
     let watched = store.watch_end(id);
     assert_eq!(store.end_reason(&token(1)), None);
-    store.delete(Selection::Ids(vec![id]), None, EndReason::SignedOut).await.unwrap();
+    store.delete(Deletion::new(Selection::Ids(vec![id]), EndReason::SignedOut)).await.unwrap();
     assert_eq!(watched.await, Ok(EndReason::SignedOut));
     assert_eq!(store.watch_end(id).await, Ok(EndReason::SignedOut), "asked too late");
     assert_eq!(store.end_reason(&token(1)), Some(EndReason::SignedOut));

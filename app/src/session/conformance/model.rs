@@ -82,6 +82,7 @@ fn step() -> impl Strategy<Value = Step> {
                 client: Client::new(address, agent),
                 server_name: server_name.into(),
                 created_at: START,
+                asker: None,
             });
     let filter = || {
         (weighted(0.3, kind()), select(words.to_vec()))
