@@ -249,6 +249,10 @@ impl SessionStore for RedbStore {
         self.queue.ask(|reply| Command::Flush { reply }).await
     }
 
+    fn revision(&self) -> Revision {
+        self.shared.table.read().revision()
+    }
+
     fn revisions(&self) -> BoxStream<'static, Revision> {
         self.shared.feed.follow()
     }

@@ -249,7 +249,9 @@ impl Sessions {
     pub async fn end_all_of(&self, username: &str) -> Result<(), AppError> {
         let ids: Vec<_> = self.store.of_user(username).iter().map(|session| session.id).collect();
         let deleted = self.store.delete(Deletion::new(Selection::Ids(ids), EndReason::Deleted)).await?.deleted;
-        tracing::info!(user.name = username, "{deleted} sessions of {username} ended with a change of the account");
+        if deleted > 0 {
+            tracing::info!(user.name = username, "{deleted} sessions of {username} ended with a change of the account");
+        }
         Ok(())
     }
 

@@ -171,6 +171,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// [`StoreError`].
     async fn flush(&self) -> Result<(), StoreError>;
 
+    /// How many changes there have been. Constant cost.
+    fn revision(&self) -> Revision;
+
     /// Yields the revision after changes, newest only: a slow reader skips, it never sees a hole it cannot notice.
     fn revisions(&self) -> BoxStream<'static, Revision>;
 }

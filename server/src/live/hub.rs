@@ -2,21 +2,24 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use app::{
     live::{Patch, ServerMessage, Snapshot, View},
-    session::service::Sessions,
+    session::{page::Revision, service::Sessions},
 };
 use axum::extract::ws::Utf8Bytes;
+use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 /// The shortest time between two frames of one view.
 const PACE: Duration = Duration::from_millis(200);
+/// How long a tab waits for a frame that knows of every change before it was asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The newest state of a view, and the way to it from the one before.
 pub struct Frame {
@@ -52,7 +55,31 @@ fn encoded(message: &ServerMessage) -> Utf8Bytes {
 pub struct LiveHub {
     sessions: Arc<Sessions>,
     tasks: TaskTracker,
-    views: Mutex<HashMap<View, watch::Sender<Arc<Frame>>>>,
+    views: Mutex<HashMap<View, Followed>>,
+}
+
+/// A view that a task follows.
+#[derive(Clone)]
+struct Followed {
+    frames: watch::Sender<Arc<Frame>>,
+    /// Up to which change the newest frame is right.
+    read_up_to: watch::Sender<Revision>,
+    /// Ends the pause before the next frame.
+    hurry: Arc<Notify>,
+}
+
+impl Followed {
+    /// A tab's end of it. The newest frame is then right up to this change.
+    async fn join(&self, change: Revision) -> watch::Receiver<Arc<Frame>> {
+        let frames = self.frames.subscribe();
+        let mut read_up_to = self.read_up_to.subscribe();
+        if *read_up_to.borrow_and_update() < change {
+            self.hurry.notify_one();
+            // Late is better than never, should reading fail.
+            _ = tokio::time::timeout(PATIENCE, read_up_to.wait_for(|read| *read >= change)).await;
+        }
+        frames
+    }
 }
 
 impl LiveHub {
@@ -61,33 +88,48 @@ impl LiveHub {
         Self { sessions, tasks, views: Mutex::default() }
     }
 
-    /// Follows a view; the first frame is there at once. The caller must have checked that the tab may see it.
+    /// Follows a view. The first frame is there at once and knows of every change so far: whoever asks to see what is
+    /// new must not be shown what was. The caller must have checked that the tab may see it.
     pub async fn watch(self: &Arc<Self>, view: View) -> watch::Receiver<Arc<Frame>> {
-        if let Some(frames) = self.lock().get(&view) {
-            return frames.subscribe();
+        let store = self.sessions.store();
+        if let Some((followed, _kept)) = self.followed(&view) {
+            return followed.join(store.revision()).await;
         }
         // Revisions are followed from before the first read, so that no change falls between the two.
-        let revisions = self.sessions.store().revisions();
+        let revisions = store.revisions();
         let first = self.read(&view).await;
-        let (sender, receiver) = watch::channel(Arc::new(Frame::new(0, first.clone(), Patch::default())));
-        {
+        let (frames, receiver) = watch::channel(Arc::new(Frame::new(0, first.clone(), Patch::default())));
+        let followed = Followed { frames, read_up_to: watch::Sender::new(first.revision), hurry: Arc::default() };
+        let before_us = {
             let mut views = self.lock();
-            if let Some(frames) = views.get(&view) {
-                return frames.subscribe();
+            let before_us = views.get(&view).cloned();
+            if before_us.is_none() {
+                views.insert(view.clone(), followed.clone());
             }
-            views.insert(view.clone(), sender.clone());
+            before_us.map(|followed| (followed.frames.subscribe(), followed))
+        };
+        if let Some((_kept, followed)) = before_us {
+            return followed.join(first.revision).await;
         }
-        self.tasks.spawn(self.clone().follow(view, first, sender, revisions));
+        self.tasks.spawn(self.clone().follow(view, first, followed, revisions));
         receiver
+    }
+
+    /// A view that is followed already, and what keeps it from being forgotten.
+    fn followed(&self, view: &View) -> Option<(Followed, watch::Receiver<Arc<Frame>>)> {
+        let views = self.lock();
+        let followed = views.get(view)?;
+        Some((followed.clone(), followed.frames.subscribe()))
     }
 
     async fn follow(
         self: Arc<Self>,
         view: View,
         mut state: Snapshot,
-        frames: watch::Sender<Arc<Frame>>,
-        mut revisions: futures_core::stream::BoxStream<'static, app::session::page::Revision>,
+        followed: Followed,
+        mut revisions: BoxStream<'static, Revision>,
     ) {
+        let Followed { frames, read_up_to, hurry } = followed;
         let mut number = 0;
         loop {
             tokio::select! {
@@ -95,12 +137,14 @@ impl LiveHub {
                 revision = revisions.next() => {
                     if revision.is_none() { return }
                     let next = self.read(&view).await;
+                    let read = next.revision;
                     if let Some(change) = state.patch_to(&next) {
                         number += 1;
                         frames.send_replace(Arc::new(Frame::new(number, next.clone(), change)));
                         state = next;
                     }
-                    tokio::time::sleep(PACE).await;
+                    read_up_to.send_replace(read);
+                    _ = tokio::time::timeout(PACE, hurry.notified()).await;
                 }
             }
         }
@@ -109,7 +153,7 @@ impl LiveHub {
     /// Under the lock, so that no tab can begin to watch a view that is being forgotten.
     fn forget_if_unwatched(&self, view: &View) -> bool {
         let mut views = self.lock();
-        let unwatched = views.get(view).is_none_or(watch::Sender::is_closed);
+        let unwatched = views.get(view).is_none_or(|followed| followed.frames.is_closed());
         if unwatched {
             views.remove(view);
         }
@@ -122,7 +166,7 @@ impl LiveHub {
         tokio::task::spawn_blocking(move || read(&sessions, &view)).await.unwrap_or_default()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<View, watch::Sender<Arc<Frame>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<View, Followed>> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -116,6 +116,39 @@ async fn a_held_view_keeps_its_rows_and_counts_what_is_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_is_asked_for_again_knows_of_every_change_so_far() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    let (mut first, mut second) = (open(address, &admin).await, open(address, &admin).await);
+    say(&mut first, &ClientMessage::Watch(everything())).await;
+    let mut state = Snapshot::default();
+    for number in 2..12 {
+        let newest = server.signed_in("anna", SessionType::Browser).await.id;
+        follow(&mut first, &mut state, |state| state.total == number).await;
+        let before = server.signed_in("ben", SessionType::Browser).await.id;
+        say(&mut second, &ClientMessage::Watch(everything())).await;
+        let seen = loop {
+            match hear(&mut second).await.unwrap() {
+                ServerMessage::Snapshot(seen) if seen.view == everything().key() => break seen,
+                _of_the_view_before => {}
+            }
+        };
+        assert_eq!(seen.as_of, SessionId(before));
+        admin.delete(&format!("/api/v1/sessions/{before}")).await;
+        say(
+            &mut second,
+            &ClientMessage::Watch(View {
+                query: SessionQuery { first: newest, ..SessionQuery::default() },
+                held: None,
+            }),
+        )
+        .await;
+        hear(&mut second).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_socket_of_a_deleted_session_closes_and_says_why() {
     let server = TestServer::start().await;
     let (admin, anna) = (server.admin().await, server.user("anna").await);
