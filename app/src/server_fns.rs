@@ -21,10 +21,14 @@ use crate::{
     },
 };
 
-/// Part of the session list: what the page polls while the live channel cannot be had. Not activity.
+/// Part of the session list: what the page polls while the live channel cannot be had. Activity only with `input`:
+/// the user has done something since the last poll.
 #[server(prefix = "/rpc", endpoint = "list_sessions", input = Json, output = Json)]
-pub async fn list_sessions(query: SessionQuery) -> Result<Page, AppError> {
+pub async fn list_sessions(query: SessionQuery, input: bool) -> Result<Page, AppError> {
     let (backend, asker) = backend::asked()?;
+    if input {
+        backend.sessions.touch(asker.session_id);
+    }
     backend::answered(backend.sessions.list(&asker, &query))
 }
 

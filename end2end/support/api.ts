@@ -1,4 +1,4 @@
-import { PASSWORD, type Server } from "./server.ts";
+import { APPLICATION, PASSWORD, type Server } from "./server.ts";
 
 /** A session as the REST API shows it. */
 export type Session = {
@@ -77,7 +77,7 @@ export async function signInOnPlainPage(server: Server, username: string): Promi
   const response = await fetch(`${server.url}/sign-in`, {
     method: "POST",
     headers: { origin: server.url },
-    body: new URLSearchParams({ username, password: PASSWORD, next: "", rd: `${server.url}/` }),
+    body: new URLSearchParams({ username, password: PASSWORD, next: "", rd: `${APPLICATION}/` }),
     redirect: "manual",
   });
   if (response.headers.getSetCookie().length === 0) throw new Error(`the plain page answered ${response.status}`);

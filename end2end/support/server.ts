@@ -12,6 +12,9 @@ const BINARY =
 /** The password of every account of a test file. */
 export const PASSWORD = "correct horse battery";
 
+/** An application that sign-in may return to. Nothing listens there. */
+export const APPLICATION = "https://wiki.example.com";
+
 /** What a test file needs there to be. Sessions of type Other need no account. */
 export type Given = {
   /** Accounts with the role user. */
@@ -91,7 +94,7 @@ export class Server {
   private async listen(address: string): Promise<void> {
     const process = this.spawn(
       this.given.demoSessions === undefined
-        ? ["serve", "--listen", address, "--data-dir", this.data, "--server-name", "keep-01"]
+        ? ["serve", "--listen", address, "--data-dir", this.data, "--server-name", "keep-01", "--application", APPLICATION]
         : ["demo", "--listen", address, "--sessions", String(this.given.demoSessions)],
     );
     this.process = process;

@@ -25,9 +25,10 @@ test("the list is as it was after a delete", async ({ admin, adminApi }) => {
   await expect(admin.header("Address")).toHaveAttribute("aria-sort", "ascending");
 });
 
-test("Delete Selected with nothing selected deletes nothing", async ({ admin }) => {
+test("Delete Selected with nothing selected deletes nothing and says so", async ({ admin }) => {
   const { sessions } = await admin.tiles();
   await admin.deleteSelected.click();
   await expect(admin.dialog).toBeHidden();
+  await expect(admin.page.getByRole("status")).toContainText("No session is selected.");
   expect((await admin.tiles()).sessions).toBe(sessions);
 });

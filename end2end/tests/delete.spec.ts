@@ -111,3 +111,28 @@ test("Escape closes the question and deletes nothing", async ({ admin, adminApi 
   await expect(admin.dialog).toBeHidden();
   await expect(admin.row("cleo")).toHaveCount(1);
 });
+
+test("an answer that comes late is told and closes no other question", async ({ admin, adminApi }) => {
+  await adminApi.register({ username: "slow-a", address: "10.20.5.4" });
+  await adminApi.register({ username: "slow-b", address: "10.20.5.5" });
+  await admin.open("q=slow-");
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  await admin.page.route("**/rpc/delete_sessions", async (route) => {
+    await answered;
+    await route.continue();
+  });
+
+  await admin.askToDelete("slow-a");
+  await admin.dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect(admin.dialog.getByRole("button", { name: "Deleting…" })).toBeDisabled();
+  await admin.cancel();
+  await admin.askToDelete("slow-b");
+  answer();
+
+  await expect(admin.page.getByText("1 session deleted.")).toBeAttached();
+  await expect(admin.dialog).toContainText("slow-b");
+  await expect(admin.dialog.getByRole("button", { name: "Delete", exact: true })).toBeEnabled();
+  await admin.cancel();
+  await expect.poll(() => admin.usernames()).toEqual(["slow-b"]);
+});

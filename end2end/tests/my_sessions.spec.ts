@@ -28,3 +28,12 @@ test.describe("My Sessions", { tag: "@basic" }, () => {
     await expect(page.getByText("This session")).toHaveCount(1);
   });
 });
+
+test("the keyboard stays at the table when its row has gone", async ({ page, open, server }) => {
+  await Api.signIn(server, "bert");
+  await signIn(page, "bert");
+  await open(page, "/account/sessions");
+  await page.getByRole("button", { name: "End session from 127.0.0.1" }).first().press("Enter");
+  await expect(page.getByText("Session ended.")).toBeVisible();
+  await expect.poll(() => page.evaluate(() => document.activeElement?.querySelector("table") !== null)).toBe(true);
+});

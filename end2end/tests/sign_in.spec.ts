@@ -1,3 +1,4 @@
+import { APPLICATION } from "../support/server.ts";
 import { expect, fillSignIn, isSignIn, signIn, test } from "../support/test.ts";
 
 test.use({ given: { users: ["anna", "bert", "cleo"] } });
@@ -41,10 +42,12 @@ test.describe("signing in", { tag: "@basic" }, () => {
     }
   });
 
-  test("on the plain page makes a session of type Browser", async ({ page, server, adminApi }) => {
-    await page.goto(`/sign-in?rd=${encodeURIComponent(`${server.url}/account/sessions`)}`);
+  test("on the plain page makes a session of type Browser", async ({ page, adminApi }) => {
+    await page.route(`${APPLICATION}/**`, (route) => route.fulfill({ body: "the wiki" }));
+    await page.goto(`/sign-in?rd=${encodeURIComponent(`${APPLICATION}/start`)}`);
+    await expect(page.getByText("You will return to wiki.example.com")).toBeVisible();
     await fillSignIn(page, "bert");
-    await expect(page).toHaveURL("/account/sessions");
+    await expect(page).toHaveURL(`${APPLICATION}/start`);
     expect((await adminApi.list("q=bert")).map((session) => session.session_type)).toEqual(["browser"]);
   });
 });

@@ -67,6 +67,8 @@ struct Channel {
     failures: Cell<u32>,
     last_frame: Cell<Timestamp>,
     last_input: Cell<Timestamp>,
+    /// Whether the user has done something that the server has not been told.
+    untold_input: Cell<bool>,
     retry: RefCell<Option<Timeout>>,
     polling: RefCell<Option<Interval>>,
 }
@@ -90,6 +92,7 @@ pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
         failures: Cell::new(0),
         last_frame: Cell::new(now()),
         last_input: Cell::default(),
+        untold_input: Cell::new(false),
         retry: RefCell::default(),
         polling: RefCell::default(),
     });
@@ -153,6 +156,7 @@ impl Channel {
         drop(self.polling.take());
         (self.heard)(Heard::Link(Link::Live));
         self.send_view();
+        self.tell_input();
     }
 
     fn received(self: &Rc<Self>, event: Event) {
@@ -232,16 +236,24 @@ impl Channel {
         let now = now();
         if now.since(self.last_input.get()) >= INPUT_EVERY {
             self.last_input.set(now);
-            self.send(&ClientMessage::Active);
+            self.untold_input.set(true);
+            self.tell_input();
         }
     }
 
-    fn send(&self, message: &ClientMessage) {
+    /// While there is no socket, the next poll tells it.
+    fn tell_input(&self) {
+        if self.untold_input.get() && self.send(&ClientMessage::Active) {
+            self.untold_input.set(false);
+        }
+    }
+
+    fn send(&self, message: &ClientMessage) -> bool {
         let socket = self.socket.borrow();
-        if let Some(socket) = socket.as_ref().filter(|socket| socket.ready_state() == WebSocket::OPEN)
-            && let Ok(text) = serde_json::to_string(message)
+        match (socket.as_ref().filter(|socket| socket.ready_state() == WebSocket::OPEN), serde_json::to_string(message))
         {
-            _ = socket.send_with_str(&text);
+            (Some(socket), Ok(text)) => socket.send_with_str(&text).is_ok(),
+            _ => false,
         }
     }
 }
@@ -254,15 +266,19 @@ fn poll(channel: &Rc<Channel>) {
         .borrow()
         .as_ref()
         .map_or_else(|| SessionQuery { limit: 1, ..SessionQuery::default() }, |view| view.query.clone());
+    let input = channel.untold_input.take();
     spawn_local(async move {
-        let answer = list_sessions(query.clone()).await;
+        let answer = list_sessions(query.clone(), input).await;
         if channel.polling.borrow().is_none() {
             return;
         }
         let heard = match answer {
             Ok(page) => vec![Heard::Link(Link::Polling), Heard::Polled(query, page)],
             Err(error) if is_signed_out(&error) => Vec::new(),
-            Err(AppError::Unreachable) => vec![Heard::Link(Link::Lost)],
+            Err(AppError::Unreachable) => {
+                channel.untold_input.set(channel.untold_input.get() || input);
+                vec![Heard::Link(Link::Lost)]
+            }
             Err(_) => vec![Heard::Link(Link::Polling)],
         };
         for heard in heard {

@@ -1,6 +1,6 @@
 //! My Sessions: where one is signed in oneself, and the end of the others.
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{html, prelude::*, task::spawn_local};
 
 use super::MySessionsData;
 use crate::{
@@ -27,12 +27,13 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
     let MySessionsData { viewer, sessions, current, now, notice } = data;
     let clock = Clock::new(now);
     let status = RwSignal::new(notice.unwrap_or_default());
+    let sheet = NodeRef::new();
     Effect::new(move |_| untrack(move || start(clock)));
     let rows = sessions
         .into_iter()
         .map(|session| {
             let is_current = session.id == current;
-            view! { <OwnSession session is_current clock status/> }
+            view! { <OwnSession session is_current clock status sheet/> }
         })
         .collect_view();
     let class = move || if status.with(String::is_empty) { "status empty" } else { "status" };
@@ -44,7 +45,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
             <p role="status" class=text(move || class().to_owned())>
                 {text(move || status.get())}
             </p>
-            <div class="sheet">
+            <div class="sheet" tabindex="-1" node_ref=sheet>
                 <table role="table" class="own-table">
                     <caption class="visually-hidden">"My sessions"</caption>
                     <OwnHead/>
@@ -85,13 +86,20 @@ fn OwnHead() -> impl IntoView {
 }
 
 #[component]
-fn OwnSession(session: Session, is_current: bool, clock: Clock, status: RwSignal<String>) -> impl IntoView {
+fn OwnSession(
+    session: Session,
+    is_current: bool,
+    clock: Clock,
+    status: RwSignal<String>,
+    sheet: NodeRef<html::Div>,
+) -> impl IntoView {
     let Session { id, session_type, address, server_name, user_agent, client, created_at, last_active_at, .. } =
         session;
     let address = address.to_string();
     let is_gone = RwSignal::new(false);
     // The one in use ends with "Sign out" in the menu.
-    let end = (!is_current).then(|| view! { <End id address=address.clone() is_gone status/> });
+    let name = format!("End session from {address} in {client}, signed in {}", created_at.in_words());
+    let end = (!is_current).then(|| view! { <End id name is_gone status sheet/> });
     view! {
         <tr role="row" class="row" hidden=flag(move || is_gone.get())>
             <td role="cell" class="session_type">
@@ -112,9 +120,14 @@ fn OwnSession(session: Session, is_current: bool, clock: Clock, status: RwSignal
 }
 
 #[component]
-fn End(id: SessionId, address: String, is_gone: RwSignal<bool>, status: RwSignal<String>) -> impl IntoView {
+fn End(
+    id: SessionId,
+    name: String,
+    is_gone: RwSignal<bool>,
+    status: RwSignal<String>,
+    sheet: NodeRef<html::Div>,
+) -> impl IntoView {
     let is_under_way = RwSignal::new(false);
-    let name = format!("End session from {address}");
     let end = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         is_under_way.set(true);
@@ -123,6 +136,10 @@ fn End(id: SessionId, address: String, is_gone: RwSignal<bool>, status: RwSignal
                 Ok(()) => {
                     is_gone.set(true);
                     status.set("Session ended.".to_owned());
+                    // The button goes with its row: the keyboard stays at the table.
+                    if let Some(sheet) = sheet.get_untracked() {
+                        browser::focus(&sheet);
+                    }
                 }
                 Err(error) if browser::is_signed_out(&error) => {}
                 Err(error) => status.set(failure(&error)),

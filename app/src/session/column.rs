@@ -70,6 +70,11 @@ impl Columns {
         self.0 & column.bit() != 0
     }
 
+    /// Whether `column` is the last one that is shown, which stays.
+    pub const fn shows_only(self, column: Column) -> bool {
+        self.0 == column.bit()
+    }
+
     /// The same choice with `column` shown or hidden; the last shown column stays.
     #[must_use]
     pub const fn toggled(self, column: Column) -> Self {
@@ -118,6 +123,7 @@ mod tests {
     fn the_last_column_cannot_be_hidden() {
         let only = Columns::from(vec![Column::Address]);
         assert_eq!(only.toggled(Column::Address), only);
+        assert!(only.shows_only(Column::Address) && !only.shows_only(Column::Username));
         assert!(only.toggled(Column::UserAgent).toggled(Column::Address).shows(Column::UserAgent));
     }
 }

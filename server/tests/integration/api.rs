@@ -131,7 +131,7 @@ async fn a_query_that_asks_for_too_much_is_refused_on_every_path() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let sort = json!({"column": "username", "descending": false});
-    let query = json!({"query": {"sort": sort, "first": 0, "limit": 4_294_967_295_u32}});
+    let query = json!({"query": {"sort": sort, "first": 0, "limit": 4_294_967_295_u32}, "input": false});
     assert_eq!(admin.post("/rpc/list_sessions", query).await.status, 400);
     let long = json!({"query": {"q": "x".repeat(300)}, "as_of": 9});
     admin.post("/api/v1/sessions/delete", long).await.assert_problem(400, "shorten the search");

@@ -147,14 +147,17 @@ async fn a_made_up_token_is_never_adopted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_and_absolute_deadlines_hold_and_polling_is_not_activity() {
     let server = TestServer::start().await;
-    let (poller, worker) = (server.admin().await, server.admin().await);
+    let (poller, worker, typist) = (server.admin().await, server.admin().await, server.user("anna").await);
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let query = json!({"query": {"sort": {"column": "last_active", "descending": true}, "first": 0, "limit": 50}});
+    let query = json!({"query": {"sort": {"column": "last_active", "descending": true}, "first": 0, "limit": 50}, "input": false});
     server.clock.advance(minutes(20));
-    assert_eq!(poller.post("/rpc/list_sessions", query).await.status, 200);
+    assert_eq!(poller.post("/rpc/list_sessions", query.clone()).await.status, 200);
+    let with_input = json!({"query": query["query"], "input": true});
+    assert_eq!(typist.post("/rpc/list_sessions", with_input).await.status, 403, "but it was input");
     assert_eq!(worker.get("/api/v1/session").await.status, 200);
     server.clock.advance(minutes(10));
     assert_eq!(poller.get("/api/v1/session").await.status, 401);
+    assert_eq!(typist.get("/api/v1/session").await.status, 200);
     assert_eq!(worker.get("/api/v1/session").await.status, 200);
     for _ in 0..35 {
         server.clock.advance(minutes(20));

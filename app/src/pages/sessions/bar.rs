@@ -101,6 +101,8 @@ fn DeleteSelected(list: List) -> impl IntoView {
             type="submit"
             form="selection"
             class="button danger delete-selected"
+            name="delete"
+            value="selected"
             aria-describedby="selected"
             hidden=flag(is_needless)
             on:click=move |event| {

@@ -47,6 +47,7 @@ fn Choice(list: List, column: Column) -> impl IntoView {
                 value=column.as_str()
                 checked=list.columns.get_untracked().shows(column)
                 prop:checked=flag(move || list.columns.get().shows(column))
+                disabled=flag(move || list.hydrated.get() && list.columns.with(|columns| columns.shows_only(column)))
                 on:change=move |_| list.toggle(column)
             />
             <span>{column.label()}</span>

@@ -54,14 +54,14 @@ pub(super) fn Confirmation(list: List, ids: Vec<SessionId>, query: SessionQuery)
 /// "Cancel" is the dialog's own, also without JavaScript.
 #[component]
 fn Buttons(list: List) -> impl IntoView {
-    let word = move || if list.deleting.get() { "Deleting…" } else { "Delete" };
+    let word = move || if list.is_deleting() { "Deleting…" } else { "Delete" };
     view! {
         <div class="buttons">
             <button type="submit" class="button" formmethod="dialog" formnovalidate autofocus>"Cancel"</button>
             <button
                 type="submit"
                 class="button danger"
-                disabled=flag(move || list.deleting.get())
+                disabled=flag(move || list.is_deleting())
                 on:click=move |event| {
                     event.prevent_default();
                     list.delete();

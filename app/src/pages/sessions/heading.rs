@@ -24,7 +24,7 @@ pub(super) fn Heading(list: List) -> impl IntoView {
                 " · "
                 <strong>"Show"</strong>
             </button>
-            <p class="banner" role="note" hidden=flag(move || trouble(list.link.get()).is_empty())>
+            <p class=text(move || banner(list.link.get()).to_owned()) aria-live="polite">
                 {text(move || trouble(list.link.get()).to_owned())}
             </p>
         </div>
@@ -38,6 +38,11 @@ fn state(link: Link) -> &'static str {
         Link::Lost => "Reconnecting…",
         Link::Polling => "Polling",
     }
+}
+
+/// Always there, so that what comes into it is read out.
+fn banner(link: Link) -> &'static str {
+    if trouble(link).is_empty() { "banner empty" } else { "banner" }
 }
 
 fn trouble(link: Link) -> &'static str {

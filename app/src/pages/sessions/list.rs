@@ -28,6 +28,7 @@ use crate::{
         column::{Column, Columns},
         page::Counts,
         query::SessionQuery,
+        selection::Selection,
     },
 };
 
@@ -58,9 +59,9 @@ pub(super) struct List {
     pub(super) link: RwSignal<Link>,
     /// The deletion that is to be confirmed.
     pub(super) asking: RwSignal<Option<Asking>>,
-    /// Whether the confirmed deletion is under way.
-    pub(super) deleting: RwSignal<bool>,
-    /// Why the confirmed deletion did not succeed.
+    /// The number of the confirmed deletion that is under way.
+    pub(super) deleting: RwSignal<Option<u32>>,
+    /// Why the deletion that is asked about did not succeed.
     pub(super) problem: RwSignal<Option<String>>,
     /// What the last action did.
     pub(super) status: RwSignal<String>,
@@ -76,6 +77,10 @@ pub(super) struct List {
     /// The session that was picked or dropped last: where a range begins.
     picked_last: StoredValue<Option<SessionId>>,
     keystrokes: StoredValue<u32>,
+    /// How many deletions have been asked about.
+    asked: StoredValue<u32>,
+    /// Whether the shown columns are being remembered.
+    saving_columns: StoredValue<bool>,
 }
 
 /// Elements that are measured, moved or focused.
@@ -120,7 +125,7 @@ impl List {
             news: RwSignal::new(News::default()),
             link: RwSignal::new(Link::Connecting),
             asking: RwSignal::new(confirm.as_ref().map(Asking::from)),
-            deleting: RwSignal::new(false),
+            deleting: RwSignal::new(None),
             problem: RwSignal::new(None),
             status: RwSignal::new(notice.clone().unwrap_or_default()),
             hydrated: RwSignal::new(false),
@@ -130,6 +135,8 @@ impl List {
             checked_beforehand: StoredValue::new(checked_beforehand),
             picked_last: StoredValue::new(None),
             keystrokes: StoredValue::new(0),
+            asked: StoredValue::new(0),
+            saving_columns: StoredValue::new(false),
         }
     }
 
@@ -139,11 +146,24 @@ impl List {
         self.columns.set(columns);
         // Where rows are cards, their height has changed.
         browser::after(Duration::ZERO, move || self.lay_out());
-        spawn_local(async move {
+        if !self.saving_columns.get_value() {
+            spawn_local(self.save_columns());
+        }
+    }
+
+    /// Remembers the shown columns, one choice after the other: the last one is what stays.
+    async fn save_columns(self) {
+        self.saving_columns.set_value(true);
+        let mut saved = None;
+        while saved != Some(self.columns.get_untracked()) {
+            let columns = self.columns.get_untracked();
+            saved = Some(columns);
             if let Err(error) = set_columns(columns).await {
                 self.failed(&error);
+                break;
             }
-        });
+        }
+        self.saving_columns.set_value(false);
     }
 
     /// Says what an action did.
@@ -180,6 +200,6 @@ impl Elements {
 
 impl From<&Confirm> for Asking {
     fn from(confirm: &Confirm) -> Self {
-        Self::new(crate::session::selection::Selection::Ids(confirm.ids.clone()), confirm.preview.clone())
+        Self::new(0, Selection::Ids(confirm.ids.clone()), confirm.preview.clone())
     }
 }

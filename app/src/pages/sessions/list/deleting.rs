@@ -16,6 +16,8 @@ use crate::{
 /// A deletion that is to be confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::pages::sessions) struct Asking {
+    /// Tells it from others of the same sessions.
+    pub(in crate::pages::sessions) number: u32,
     selection: Selection,
     /// What it would do.
     pub(in crate::pages::sessions) preview: DeletePreview,
@@ -23,8 +25,8 @@ pub(in crate::pages::sessions) struct Asking {
 
 impl Asking {
     /// Asks about a selection whose preview is this.
-    pub(super) fn new(selection: Selection, preview: DeletePreview) -> Self {
-        Self { selection, preview }
+    pub(super) fn new(number: u32, selection: Selection, preview: DeletePreview) -> Self {
+        Self { number, selection, preview }
     }
 }
 
@@ -36,36 +38,66 @@ impl List {
 
     /// Asks whether to delete these sessions.
     pub(in crate::pages::sessions) fn ask(self, selection: Selection) {
+        let number = self.asked.get_value().wrapping_add(1);
+        self.asked.set_value(number);
         self.problem.set(None);
         spawn_local(async move {
-            match preview_delete(selection.clone()).await {
+            let preview = preview_delete(selection.clone()).await;
+            if self.asked.get_value() != number {
+                return;
+            }
+            match preview {
                 Ok(preview) if preview.sessions == 0 => self.say("These sessions have ended already.".to_owned()),
-                Ok(preview) => self.asking.set(Some(Asking::new(selection, preview))),
+                Ok(preview) => self.asking.set(Some(Asking::new(number, selection, preview))),
                 Err(error) => self.failed(&error),
             }
         });
     }
 
-    /// Deletes what was asked about. An error stays in the dialog.
+    /// Whether what is asked about is being deleted.
+    pub(in crate::pages::sessions) fn is_deleting(self) -> bool {
+        self.deleting.get().is_some_and(|number| self.asking.with(|asking| is_about(asking.as_ref(), number)))
+    }
+
+    /// Deletes what was asked about. An error stays in the dialog. An answer that comes when the dialog has been closed,
+    /// or asks about something else, is told on the page.
     pub(in crate::pages::sessions) fn delete(self) {
-        let Some(Asking { selection, .. }) = self.asking.get_untracked() else {
+        let Some(Asking { number, selection, .. }) = self.asking.get_untracked() else {
             return;
         };
         self.problem.set(None);
-        self.deleting.set(true);
+        self.deleting.set(Some(number));
         spawn_local(async move {
             let outcome = delete_sessions(selection.clone()).await;
-            self.deleting.set(false);
+            if self.deleting.get_untracked() == Some(number) {
+                self.deleting.set(None);
+            }
+            let is_asking = self.asking.with_untracked(|asking| is_about(asking.as_ref(), number));
             match outcome {
-                Ok(deleted) => self.deleted(&selection, &deleted),
+                Ok(deleted) => {
+                    if is_asking {
+                        self.close_dialog();
+                    }
+                    self.deleted(&selection, &deleted);
+                }
                 Err(error) if browser::is_signed_out(&error) => {}
-                Err(error) => self.problem.set(Some(failure(&error))),
+                Err(error) if is_asking => self.problem.set(Some(failure(&error))),
+                Err(error) => self.failed(&error),
+            }
+        });
+    }
+
+    fn close_dialog(self) {
+        self.asking.set(None);
+        // The dialog gives the focus back to a button that goes with its row: it moves on to the table.
+        browser::after(Duration::ZERO, move || {
+            if let Some(sheet) = self.elements.sheet.get_untracked() {
+                browser::focus(&sheet);
             }
         });
     }
 
     fn deleted(self, selection: &Selection, deleted: &Deleted) {
-        self.asking.set(None);
         let mut picked = self.picked.get_untracked();
         match selection {
             Selection::Ids(ids) => picked.forget(ids),
@@ -74,13 +106,11 @@ impl List {
         self.pick(picked);
         self.say(outcome(deleted));
         self.show_news();
-        // The dialog gives the focus back to a button that goes with its row: it moves on to the table.
-        browser::after(Duration::ZERO, move || {
-            if let Some(sheet) = self.elements.sheet.get_untracked() {
-                browser::focus(&sheet);
-            }
-        });
     }
+}
+
+fn is_about(asking: Option<&Asking>, number: u32) -> bool {
+    asking.is_some_and(|asking| asking.number == number)
 }
 
 /// `2 sessions deleted. 1 had ended already.`

@@ -61,7 +61,8 @@ impl List {
 
     /// Takes over what the user has typed and chosen before the page came alive.
     pub(super) fn take_over_inputs(self) {
-        let search = self.elements.search.get_untracked().map(|search| search.value()).unwrap_or_default();
+        let typed = self.elements.search.get_untracked().map(|search| search.value()).unwrap_or_default();
+        let search = cut(&typed).to_owned();
         let session_type = type_radio(":checked").and_then(|radio| SessionType::parse(&radio.value()));
         self.change(|query| query.filter = Filter { session_type, search });
     }

@@ -30,10 +30,8 @@ impl List {
         self.scroll_to_first();
         self.lay_out();
         self.take_over_inputs();
-        if self.asking.with_untracked(Option::is_some) {
-            // Loading the page again is not to ask again.
-            browser::rename(&self.query.with_untracked(|query| query.href()));
-        }
+        // Loading the page again is not to ask again, nor to tell again what a form did.
+        browser::rename(&self.query.with_untracked(|query| query.href()));
         browser::listen(&window(), "scroll", move |_| self.lay_out());
         browser::listen(&window(), "resize", move |_| self.lay_out());
         browser::listen(&document(), "keydown", move |event| self.key(event));
