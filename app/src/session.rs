@@ -3,6 +3,7 @@
 pub mod column;
 pub mod page;
 pub mod query;
+pub mod search;
 pub mod selection;
 
 #[cfg(feature = "conformance")]

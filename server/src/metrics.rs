@@ -32,7 +32,7 @@ pub async fn show(
     if asker.role != Role::Administrator {
         return Err(app::error::AppError::Forbidden.into());
     }
-    let page = state.store.list(&SessionQuery { limit: 1, ..SessionQuery::default() });
+    let page = state.store.list(&SessionQuery { limit: 1, ..SessionQuery::default() }, state.sessions.now());
     let mut text = String::from("# HELP keepwatch_sessions Open sessions.\n# TYPE keepwatch_sessions gauge\n");
     for session_type in SessionType::ALL {
         let count = page.counts.of(Some(session_type));

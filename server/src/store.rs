@@ -10,6 +10,8 @@
 //! The table is the truth, not a cache: it is read from the journal once, at the start, and there is no other copy that
 //! a session could come back from.
 
+mod address_text;
+mod addresses;
 mod dictionary;
 mod ends;
 mod feed;
@@ -17,6 +19,7 @@ mod journal;
 mod matcher;
 mod medium;
 mod open_error;
+mod order;
 mod purge;
 mod query;
 mod queue;
@@ -25,6 +28,7 @@ mod sealed;
 mod selection;
 mod shared;
 mod table;
+mod texts;
 mod tombstone;
 mod touches;
 mod window;
@@ -147,7 +151,11 @@ impl RedbStore {
     /// itself tells nobody.
     pub fn announce_touches(&self) {
         if self.shared.feed.take_touched() {
-            let revision = self.shared.table.read().count_touches();
+            let revision = {
+                let table = self.shared.table.read();
+                table.settle();
+                table.count_touches()
+            };
             self.shared.feed.publish(revision);
         }
     }
@@ -213,8 +221,8 @@ impl SessionStore for RedbStore {
         table.find(id).map(|slot| table.session(slot))
     }
 
-    fn list(&self, query: &SessionQuery) -> Page {
-        self.pass(|table| query::list(table, query))
+    fn list(&self, query: &SessionQuery, now: Timestamp) -> Page {
+        self.pass(|table| query::list(table, query, now))
     }
 
     fn of_user(&self, username: &str) -> Vec<Session> {
@@ -225,8 +233,8 @@ impl SessionStore for RedbStore {
         query::get_many(&self.shared.table.read(), ids)
     }
 
-    fn count_newer(&self, filter: &Filter, as_of: SessionId) -> u64 {
-        self.pass(|table| query::count_newer(table, filter, as_of))
+    fn count_newer(&self, filter: &Filter, as_of: SessionId, now: Timestamp) -> u64 {
+        self.pass(|table| query::count_newer(table, filter, as_of, now))
     }
 
     fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview {

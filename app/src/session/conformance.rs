@@ -45,7 +45,7 @@ pub async fn a_deleted_session_is_out(fresh: Fresh<'_>) {
     assert!(!is_live(&*store, 1));
     assert_eq!(store.get(session.id), None);
     assert!(store.of_user("anna").is_empty());
-    let page = store.list(&SessionQuery::default());
+    let page = store.list(&SessionQuery::default(), START);
     assert_eq!((page.total, page.counts, page.as_of), (0, Counts::default(), session.id));
 }
 
@@ -78,7 +78,7 @@ pub async fn whoever_has_been_signed_out_changes_nothing(fresh: Fresh<'_>) {
     let store = fresh();
     let asker = Some(create(&*store, new(1, "root")).await.id);
     let id = create(&*store, new(2, "anna")).await.id;
-    let deletion = Deletion { asker, ..Deletion::new(Selection::Ids(vec![id]), EndReason::Deleted) };
+    let deletion = Deletion { asker, ..Deletion::new(Selection::Ids(vec![id]), EndReason::Deleted, START) };
     let registration = |number| NewSession { asker, ..new(number, "ben") };
     create(&*store, registration(3)).await;
 
@@ -97,7 +97,7 @@ pub async fn a_touch_never_brings_a_session_back(fresh: Fresh<'_>) {
     store.touch(id, after(1));
     assert_eq!(store.check(&token(1), &Lifetimes::default(), after(1), Activity::User), None);
     store.flush().await.expect("the store takes changes");
-    assert_eq!((store.get(id), store.list(&SessionQuery::default()).total), (None, 0));
+    assert_eq!((store.get(id), store.list(&SessionQuery::default(), START).total), (None, 0));
 }
 
 /// User activity does, streaming and polling do not, and nothing moves it back.
@@ -158,7 +158,7 @@ pub async fn ids_increase_and_are_never_used_again(fresh: Fresh<'_>) {
         assert!(id > newest, "{id} came after {newest}");
         newest = id;
         delete(&*store, everything(), None).await;
-        assert_eq!(store.list(&SessionQuery::default()).as_of, newest);
+        assert_eq!(store.list(&SessionQuery::default(), START).as_of, newest);
     }
 }
 
@@ -172,7 +172,7 @@ pub async fn pages_partition_the_list_in_every_order(fresh: Fresh<'_>) {
     for (column, descending) in Column::ALL.into_iter().flat_map(|column| [(column, false), (column, true)]) {
         let page = |first, limit| {
             let query = SessionQuery { sort: Sort { column, descending }, first, limit, ..SessionQuery::default() };
-            store.list(&query)
+            store.list(&query, START)
         };
         let whole = page(0, MAX_LIMIT);
         let parts: Vec<_> = (0..60).step_by(10).flat_map(|first| page(first, 10).sessions).collect();
@@ -189,10 +189,42 @@ pub async fn counts_equal_the_list(fresh: Fresh<'_>) {
         create(&*store, NewSession { session_type, ..new(number, ["anna", "ben"][usize::from(number > 20)]) }).await;
     }
     let filter = Filter { session_type: Some(SessionType::Other), search: "ben".to_owned() };
-    let page = store.list(&SessionQuery { filter, ..SessionQuery::default() });
+    let page = store.list(&SessionQuery { filter, ..SessionQuery::default() }, START);
     assert_eq!(page.counts, Counts { active_users: 2, by_type: [10, 10, 10] });
     assert_eq!(page.total, page.sessions.len() as u64);
     assert!(page.sessions.iter().all(|one| &*one.username == "ben" && one.session_type == SessionType::Other));
+}
+
+/// In one column, by network, by time, and by what is not wanted.
+pub async fn a_search_takes_terms_apart(fresh: Fresh<'_>) {
+    let store = fresh();
+    let client = Client::new([10, 30, 0, 1].into(), "Mozilla/5.0 Firefox/147.0");
+    let browser = NewSession { client, session_type: SessionType::Browser, ..new(1, "firefox") };
+    let browser = create(&*store, browser).await.id;
+    let plain = create(&*store, new(2, "anna")).await.id;
+    store.touch(plain, after(7_200));
+    for (search, expected) in [
+        ("user:firefox", vec![browser]),
+        ("agent:firefox", vec![browser]),
+        ("agent:anna", vec![]),
+        ("server:keep-01", vec![browser, plain]),
+        ("type:browser", vec![browser]),
+        ("ip:10.20.0.0/14", vec![plain]),
+        ("ip:10.30.0.1", vec![browser]),
+        ("-firefox", vec![plain]),
+        ("-ip:10.0.0.0/8", vec![]),
+        ("idle>1h", vec![browser]),
+        ("idle<1h", vec![plain]),
+        ("age>1h -user:anna", vec![browser]),
+        ("age>3h", vec![]),
+        ("idle>never", vec![]),
+    ] {
+        let filter = Filter { session_type: None, search: search.to_owned() };
+        let sort = Sort { column: Column::Username, descending: true };
+        let page = store.list(&SessionQuery { filter, sort, ..SessionQuery::default() }, after(7_260));
+        assert_eq!(page.sessions.iter().map(|one| one.id).collect::<Vec<_>>(), expected, "searching {search:?}");
+        assert_eq!(page.total, expected.len() as u64);
+    }
 }
 
 /// In any case, in every column, all words.
@@ -210,14 +242,14 @@ pub async fn a_search_finds_by_each_column(fresh: Fresh<'_>) {
         ("firefox/147", vec![odd.id]),
         ("browser", vec![odd.id]),
         ("10.20.1.4 CURL", vec![plain.id]),
-        ("rest api", vec![plain.id]),
+        ("\"rest api\"", vec![plain.id]),
         ("keep anna firefox", vec![]),
         ("nobody", vec![]),
         (" ", vec![odd.id, plain.id]),
     ] {
         let filter = Filter { session_type: None, search: search.to_owned() };
         let sort = Sort { column: Column::LastActive, descending: false };
-        let page = store.list(&SessionQuery { filter, sort, ..SessionQuery::default() });
+        let page = store.list(&SessionQuery { filter, sort, ..SessionQuery::default() }, START);
         assert_eq!(page.sessions.iter().map(|one| one.id).collect::<Vec<_>>(), expected, "searching {search:?}");
     }
 }
@@ -234,19 +266,22 @@ pub async fn other_reads_agree_with_the_list(fresh: Fresh<'_>) {
     assert_eq!(of_anna, [sessions[0].id, sessions[2].id], "newest activity first");
     let some = [sessions[3].id, SessionId(u64::MAX), sessions[1].id];
     assert_eq!(store.get_many(&some), [sessions[3].clone(), sessions[1].clone()]);
-    assert_eq!(store.count_newer(&Filter::default(), sessions[0].id), 3);
+    assert_eq!(store.count_newer(&Filter::default(), sessions[0].id, START), 3);
     let anna = Filter { session_type: None, search: "anna".to_owned() };
-    assert_eq!([0, sessions[0].id.0, sessions[2].id.0].map(|id| store.count_newer(&anna, SessionId(id))), [2, 1, 0]);
+    assert_eq!(
+        [0, sessions[0].id.0, sessions[2].id.0].map(|id| store.count_newer(&anna, SessionId(id), START)),
+        [2, 1, 0]
+    );
 }
 
 /// Newest only, but a change is never the last thing that happens.
 pub async fn every_change_is_followed_by_a_revision(fresh: Fresh<'_>) {
     let store = fresh();
     let mut revisions = store.revisions();
-    let before = store.list(&SessionQuery::default()).revision;
+    let before = store.list(&SessionQuery::default(), START).revision;
     let id = create(&*store, new(1, "anna")).await.id;
     let created = poll_fn(|context| revisions.as_mut().poll_next(context)).await.expect("the store is there");
-    assert!(created > before && store.list(&SessionQuery::default()).revision >= created);
+    assert!(created > before && store.list(&SessionQuery::default(), START).revision >= created);
     delete(&*store, Selection::Ids(vec![id]), None).await;
     let ended = poll_fn(|context| revisions.as_mut().poll_next(context)).await.expect("the store is there");
     assert!(ended > created);
@@ -287,8 +322,12 @@ async fn create(store: &dyn SessionStore, session: NewSession) -> Session {
 }
 
 async fn delete(store: &dyn SessionStore, selection: Selection, spare: Option<&str>) -> Deleted {
+    delete_at(store, selection, spare, START).await
+}
+
+async fn delete_at(store: &dyn SessionStore, selection: Selection, spare: Option<&str>, now: Timestamp) -> Deleted {
     let spare = spare.map(Arc::from);
-    let deletion = Deletion { spare, ..Deletion::new(selection, EndReason::Deleted) };
+    let deletion = Deletion { spare, ..Deletion::new(selection, EndReason::Deleted, now) };
     store.delete(deletion).await.expect("the store takes changes")
 }
 

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{SessionType, column::Column};
+use super::{
+    SessionType,
+    column::Column,
+    search::{Search, SearchError},
+};
 
 /// Rows of one page when nothing else is asked for.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -18,7 +22,7 @@ pub struct Filter {
     /// Only sessions of this type.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub session_type: Option<SessionType>,
-    /// Words that must each occur, in any case, in the username, address, server name, user agent or session type.
+    /// What must hold besides, in the words of [`Search`].
     #[serde(rename = "q", default, skip_serializing_if = "String::is_empty")]
     pub search: String,
 }
@@ -29,12 +33,15 @@ impl Filter {
         self.session_type.is_none() && self.search.trim().is_empty()
     }
 
-    /// Whether the filter stays within the limits.
+    /// What the search text means.
     ///
     /// # Errors
-    /// [`QueryError::SearchTooLong`].
-    pub fn validated(&self) -> Result<(), QueryError> {
-        if self.search.len() > MAX_SEARCH { Err(QueryError::SearchTooLong) } else { Ok(()) }
+    /// [`QueryError::SearchTooLong`] or [`QueryError::Search`].
+    pub fn understood(&self) -> Result<Search, QueryError> {
+        if self.search.len() > MAX_SEARCH {
+            return Err(QueryError::SearchTooLong);
+        }
+        Ok(Search::parse(&self.search)?)
     }
 }
 
@@ -114,6 +121,9 @@ pub enum QueryError {
     /// Too long.
     #[error("q is longer than {MAX_SEARCH} bytes: shorten the search")]
     SearchTooLong,
+    /// A term that cannot be understood.
+    #[error("q has a term that cannot be understood: {0}")]
+    Search(#[from] SearchError),
 }
 
 impl QueryError {
@@ -125,7 +135,7 @@ impl QueryError {
             Self::Sort(_) => "sort",
             Self::First(_) => "first",
             Self::Limit(_) => "limit",
-            Self::SearchTooLong => "q",
+            Self::SearchTooLong | Self::Search(_) => "q",
         }
     }
 }
@@ -160,12 +170,12 @@ impl SessionQuery {
     /// Whether the query stays within the limits, wherever it comes from.
     ///
     /// # Errors
-    /// [`QueryError::Limit`] or [`QueryError::SearchTooLong`].
+    /// [`QueryError::Limit`], [`QueryError::SearchTooLong`] or [`QueryError::Search`].
     pub fn validated(&self) -> Result<(), QueryError> {
         if !(1..=MAX_LIMIT).contains(&self.limit) {
             return Err(QueryError::Limit(self.limit.to_string()));
         }
-        self.filter.validated()
+        self.filter.understood().map(drop)
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
@@ -175,8 +185,11 @@ impl SessionQuery {
             "type" => {
                 self.filter.session_type = Some(SessionType::parse(value).ok_or_else(|| QueryError::Type(told()))?);
             }
-            "q" if value.len() > MAX_SEARCH => return Err(QueryError::SearchTooLong),
-            "q" => self.filter.search = value.to_owned(),
+            "q" => {
+                let filter = Filter { search: value.to_owned(), ..self.filter };
+                filter.understood()?;
+                self.filter = filter;
+            }
             "sort" if value.is_empty() => self.sort = Sort::default(),
             "sort" => {
                 let (descending, column) = match value.strip_prefix('-') {
@@ -237,7 +250,7 @@ mod tests {
     prop_compose! {
         fn any_query()(
             session_type in proptest::option::of(proptest::sample::select(SessionType::ALL.to_vec())),
-            search in ".{0,40}",
+            search in "([^\":<>= -]{0,9} ?){0,4}",
             column in proptest::sample::select(Column::ALL.to_vec()),
             descending in any::<bool>(),
             first in any::<u64>(),
@@ -269,6 +282,7 @@ mod tests {
             ("limit=0", "limit"),
             ("limit=1001", "limit"),
             ("colour=red", "colour"),
+            ("q=idle%3Elong", "q"),
         ] {
             let problem = SessionQuery::parse(text).unwrap_err();
             assert_eq!(problem.parameter(), parameter);

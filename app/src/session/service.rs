@@ -132,7 +132,7 @@ impl Sessions {
     pub fn list(&self, asker: &Principal, query: &SessionQuery) -> Result<Page, AppError> {
         self.administrators_only(asker)?;
         query.validated()?;
-        Ok(self.store.list(query))
+        Ok(self.store.list(query, self.now()))
     }
 
     /// One session: anyone's for an administrator, else one's own.
@@ -170,6 +170,7 @@ impl Sessions {
             reason: EndReason::Deleted,
             spare: Some(asker.username.clone()),
             asker: Some(asker.session_id),
+            now: self.now(),
         };
         let outcome = self.store.delete(deletion).await;
         match &outcome {
@@ -219,7 +220,7 @@ impl Sessions {
         match self.store.get(id) {
             None => Ok(()),
             Some(session) if session.username == asker.username => {
-                let deletion = Deletion::new(Selection::Ids(vec![id]), EndReason::EndedByUser);
+                let deletion = self.deletion(vec![id], EndReason::EndedByUser);
                 self.store.delete(Deletion { asker: Some(asker.session_id), ..deletion }).await?;
                 tracing::info!(
                     session.id = id.0,
@@ -237,7 +238,7 @@ impl Sessions {
     /// # Errors
     /// As the store says; the session is denied all the same.
     pub async fn sign_out(&self, session_id: SessionId) -> Result<(), AppError> {
-        self.store.delete(Deletion::new(Selection::Ids(vec![session_id]), EndReason::SignedOut)).await?;
+        self.store.delete(self.deletion(vec![session_id], EndReason::SignedOut)).await?;
         tracing::info!(session.id = session_id.0, "session {session_id} signed out");
         Ok(())
     }
@@ -248,7 +249,7 @@ impl Sessions {
     /// As the store says; the sessions are denied all the same.
     pub async fn end_all_of(&self, username: &str) -> Result<(), AppError> {
         let ids: Vec<_> = self.store.of_user(username).iter().map(|session| session.id).collect();
-        let deleted = self.store.delete(Deletion::new(Selection::Ids(ids), EndReason::Deleted)).await?.deleted;
+        let deleted = self.store.delete(self.deletion(ids, EndReason::Deleted)).await?.deleted;
         if deleted > 0 {
             tracing::info!(user.name = username, "{deleted} sessions of {username} ended with a change of the account");
         }
@@ -261,6 +262,10 @@ impl Sessions {
     /// As the store says; checks refuse expired sessions all the same.
     pub async fn sweep(&self) -> Result<u64, AppError> {
         Ok(self.store.sweep(self.lifetimes, self.now()).await?)
+    }
+
+    fn deletion(&self, ids: Vec<SessionId>, reason: EndReason) -> Deletion {
+        Deletion::new(Selection::Ids(ids), reason, self.now())
     }
 
     /// Refuses an asker whose session has ended since the request began: its body may have taken its time.
@@ -312,6 +317,9 @@ fn named(selection: &Selection) -> String {
 fn validated(selection: &Selection) -> Result<(), AppError> {
     match selection {
         Selection::Ids(_) => Ok(()),
-        Selection::Matching { filter, .. } => Ok(filter.validated()?),
+        Selection::Matching { filter, .. } => {
+            filter.understood()?;
+            Ok(())
+        }
     }
 }

@@ -44,12 +44,14 @@ pub struct Deletion {
     pub spare: Option<Arc<str>>,
     /// The session on whose word they end. When that one has ended by then, nothing is done.
     pub asker: Option<SessionId>,
+    /// When: what a search for idle sessions goes by.
+    pub now: Timestamp,
 }
 
 impl Deletion {
-    /// Ends all of a selection, whoever asks.
-    pub fn new(selection: Selection, reason: EndReason) -> Self {
-        Self { selection, reason, spare: None, asker: None }
+    /// Ends all of a selection at `now`, whoever asks.
+    pub fn new(selection: Selection, reason: EndReason, now: Timestamp) -> Self {
+        Self { selection, reason, spare: None, asker: None, now }
     }
 }
 
@@ -131,8 +133,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// One session. Constant cost.
     fn get(&self, id: SessionId) -> Option<Session>;
 
-    /// Part of the list. At most one pass over all sessions.
-    fn list(&self, query: &SessionQuery) -> Page;
+    /// Part of the list at `now`. At most one pass over all sessions; by last activity without a search, hardly more for
+    /// a million than for a thousand.
+    fn list(&self, query: &SessionQuery, now: Timestamp) -> Page;
 
     /// All sessions of one user, newest activity first. One pass over all sessions.
     fn of_user(&self, username: &str) -> Vec<Session>;
@@ -140,8 +143,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The sessions among `ids` that are there, in the order of `ids`.
     fn get_many(&self, ids: &[SessionId]) -> Vec<Session>;
 
-    /// How many sessions newer than `as_of` match. Cost: the number of newer sessions.
-    fn count_newer(&self, filter: &Filter, as_of: SessionId) -> u64;
+    /// How many sessions newer than `as_of` match at `now`. Cost: the number of newer sessions.
+    fn count_newer(&self, filter: &Filter, as_of: SessionId, now: Timestamp) -> u64;
 
     /// What a delete of this selection, the sessions of the user `spare` left out, would do now.
     fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview;

@@ -3,10 +3,13 @@
 use std::{fs::File, future, io, time::Instant};
 
 use anyhow::{Context, ensure};
-use app::session::{
-    SessionId,
-    selection::Selection,
-    store::{Deletion, EndReason, NewSession, SessionStore, StoreError},
+use app::{
+    session::{
+        SessionId,
+        selection::Selection,
+        store::{Deletion, EndReason, NewSession, SessionStore, StoreError},
+    },
+    time::Timestamp,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use server::{store::RedbStore, user_agent};
@@ -110,7 +113,8 @@ async fn delete_one_by_one(store: &RedbStore, ids: &[SessionId]) -> anyhow::Resu
     let mut seconds = Vec::with_capacity(ids.len());
     for id in ids {
         let start = Instant::now();
-        let outcome = store.delete(Deletion::new(Selection::Ids(vec![*id]), EndReason::Deleted)).await?;
+        let outcome =
+            store.delete(Deletion::new(Selection::Ids(vec![*id]), EndReason::Deleted, Timestamp::default())).await?;
         seconds.push(start.elapsed().as_secs_f64());
         ensure!(outcome.deleted == 1, "session {id} was not there to be deleted");
     }

@@ -49,7 +49,7 @@ pub(crate) fn measure(
 /// Deletes the sessions of these numbers. None of their tokens may be good from the acknowledgement on.
 fn delete(conditions: &Conditions, full: &FullStore, store: &RedbStore, chosen: &[u64]) -> anyhow::Result<f64> {
     let ids = chosen.iter().map(|index| full.ids[*index as usize]).collect();
-    let deletion = Deletion::new(Selection::Ids(ids), EndReason::Deleted);
+    let deletion = Deletion::new(Selection::Ids(ids), EndReason::Deleted, conditions.now);
     let start = Instant::now();
     let outcome = conditions.runtime.block_on(store.delete(deletion))?;
     let seconds = start.elapsed().as_secs_f64();

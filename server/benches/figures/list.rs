@@ -1,12 +1,15 @@
 //! How long one page of the list takes.
 
 use anyhow::ensure;
-use app::session::{
-    SessionType,
-    column::Column,
-    query::{Filter, SessionQuery, Sort},
-    selection::grouped,
-    store::SessionStore,
+use app::{
+    session::{
+        SessionType,
+        column::Column,
+        query::{Filter, SessionQuery, Sort},
+        selection::grouped,
+        store::SessionStore,
+    },
+    time::Timestamp,
 };
 use server::{store::RedbStore, user_agent};
 
@@ -43,9 +46,9 @@ pub(crate) fn measure(
 ) -> anyhow::Result<()> {
     let numbers: Vec<u64> = (0..sessions).map(population::scattered).collect();
     for (name, query) in queries(sessions) {
-        verify(store, &query, sessions)?;
+        verify(store, &query, sessions, conditions.now)?;
         let round = |_| Pair {
-            value: median_seconds(PAGES, || store.list(&query)),
+            value: median_seconds(PAGES, || store.list(&query, conditions.now)),
             floor: median_seconds(PAGES, || floor::scan(&numbers)),
         };
         let rounds: Vec<_> = (0..conditions.rounds).map(round).collect();
@@ -73,8 +76,8 @@ fn queries(sessions: u64) -> [(&'static str, SessionQuery); 6] {
 }
 
 /// A page that is not as full as its total allows, or of a store that is not as full as it should be, is a wrong answer.
-fn verify(store: &RedbStore, query: &SessionQuery, sessions: u64) -> anyhow::Result<()> {
-    let page = store.list(query);
+fn verify(store: &RedbStore, query: &SessionQuery, sessions: u64, now: Timestamp) -> anyhow::Result<()> {
+    let page = store.list(query, now);
     ensure!(page.counts.active_sessions() == sessions, "{} of {sessions} sessions", page.counts.active_sessions());
     if query.filter.search.is_empty() {
         let expected = page.counts.of(query.filter.session_type);

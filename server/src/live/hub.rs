@@ -172,15 +172,15 @@ impl LiveHub {
 }
 
 fn read(sessions: &Sessions, view: &View) -> Snapshot {
-    let store = sessions.store();
-    let page = store.list(&view.query);
+    let (store, now) = (sessions.store(), sessions.now());
+    let page = store.list(&view.query, now);
     let (newer, rows) = match &view.held {
         None => (0, page.sessions),
-        Some(held) => (store.count_newer(&view.query.filter, held.as_of), store.get_many(&held.ids)),
+        Some(held) => (store.count_newer(&view.query.filter, held.as_of, now), store.get_many(&held.ids)),
     };
     Snapshot {
         view: view.key(),
-        now: sessions.now(),
+        now,
         revision: page.revision,
         counts: page.counts,
         total: page.total,

@@ -8,21 +8,25 @@ use std::{
 
 use hashbrown::HashTable;
 
+use super::texts::Texts;
+
 /// Puts a User-Agent into words: `Chrome 156 on Linux`. Called once for each distinct one.
 pub type DescribeAgent = fn(&str) -> String;
 
-/// Distinct texts with the number of rows that use them. A text that no row uses is forgotten and its number goes to
-/// another.
+/// Distinct texts with the number of rows that use them. A text that no row uses can be forgotten; its number then goes
+/// to another.
 pub(crate) struct Dictionary {
     texts: Vec<Arc<str>>,
     /// What is shown for a text; without elements when that is the text itself.
     words: Vec<Arc<str>>,
     /// What is compared and searched: the text in lower case, after its words if it has any.
-    folded: Vec<Arc<str>>,
+    folded: Texts,
     /// The first bytes of `folded`: they decide most comparisons without a visit to the heap.
     prefixes: Vec<u64>,
     /// How many rows have this text; 0 while the number is free.
     uses: Vec<u32>,
+    /// How many texts are used.
+    used: usize,
     free: Vec<u32>,
     by_text: HashTable<u32>,
     /// Keyed at random: clients choose their User-Agent.
@@ -45,9 +49,10 @@ impl Dictionary {
         Self {
             texts: Vec::new(),
             words: Vec::new(),
-            folded: Vec::new(),
+            folded: Texts::default(),
             prefixes: Vec::new(),
             uses: Vec::new(),
+            used: 0,
             free: Vec::new(),
             by_text: HashTable::new(),
             hasher: RandomState::new(),
@@ -57,7 +62,7 @@ impl Dictionary {
 
     /// How many distinct texts are in use.
     pub(crate) fn len(&self) -> usize {
-        self.by_text.len()
+        self.used
     }
 
     /// All numbers are below this.
@@ -65,7 +70,7 @@ impl Dictionary {
         self.texts.len()
     }
 
-    /// The number of a text that is in use.
+    /// The number of a text that is not forgotten.
     pub(crate) fn find(&self, text: &str) -> Option<u32> {
         self.by_text.find(self.hasher.hash_one(text), |number| *self.texts[*number as usize] == *text).copied()
     }
@@ -76,22 +81,30 @@ impl Dictionary {
             Some(number) => number,
             None => self.add(text),
         };
-        self.uses[number as usize] += 1;
+        let uses = &mut self.uses[number as usize];
+        self.used += usize::from(*uses == 0);
+        *uses += 1;
         number
     }
 
-    /// Takes one row off a number.
+    /// Takes one row off a number. The text is kept until [`Dictionary::forget`].
     pub(crate) fn release(&mut self, number: u32) {
+        let uses = &mut self.uses[number as usize];
+        *uses -= 1;
+        self.used -= usize::from(*uses == 0);
+    }
+
+    /// Forgets the text of a number that no row uses, if there is one.
+    pub(crate) fn forget(&mut self, number: u32) {
         let at = number as usize;
-        self.uses[at] -= 1;
         if self.uses[at] > 0 {
             return;
         }
-        if let Ok(entry) = self.by_text.find_entry(self.hasher.hash_one(&*self.texts[at]), |other| *other == number) {
-            entry.remove();
-        }
+        let hash = self.hasher.hash_one(&*self.texts[at]);
+        let Ok(entry) = self.by_text.find_entry(hash, |other| *other == number) else { return };
+        entry.remove();
         self.texts[at] = Arc::default();
-        self.folded[at] = Arc::default();
+        self.folded.take(number);
         if let Some(words) = self.words.get_mut(at) {
             *words = Arc::default();
         }
@@ -108,9 +121,13 @@ impl Dictionary {
         self.words.get(number as usize).unwrap_or_else(|| self.text(number))
     }
 
-    /// What is searched, by number: in lower case, empty for a free number.
-    pub(crate) fn searchable(&self) -> impl Iterator<Item = &str> {
-        self.folded.iter().map(|folded| &**folded)
+    /// Which texts contain a part, which is in lower case and not empty: a 1 for each by number. `None` if none does.
+    pub(crate) fn containing(&self, part: &str) -> Option<Vec<u8>> {
+        let mut found = None;
+        self.folded.containing(part, |number| {
+            found.get_or_insert_with(|| vec![0; self.numbers()])[number as usize] = 1;
+        });
+        found
     }
 
     /// The place of a text in the alphabet.
@@ -135,7 +152,7 @@ impl Dictionary {
             }
         };
         self.prefixes[at] = prefix(&folded);
-        self.folded[at] = if *folded == *text { text.clone() } else { folded.into() };
+        self.folded.put(number, &folded);
         self.texts[at] = text;
         let Self { texts, by_text, hasher, .. } = self;
         let hash = |number: &u32| hasher.hash_one(&*texts[*number as usize]);
@@ -147,7 +164,6 @@ impl Dictionary {
     fn extend(&mut self) -> u32 {
         let number = u32::try_from(self.texts.len()).expect("memory ends before 2^32 texts do");
         self.texts.push(Arc::default());
-        self.folded.push(Arc::default());
         self.prefixes.push(0);
         self.uses.push(0);
         if self.describe.is_some() {
@@ -158,9 +174,9 @@ impl Dictionary {
 
     /// By letter in any case, then exactly; what is shown first, then the text behind it.
     fn compare(&self, one: u32, other: u32) -> Ordering {
-        let folded = |number: u32| &self.folded[number as usize];
-        folded(one)
-            .cmp(folded(other))
+        self.folded
+            .get(one)
+            .cmp(self.folded.get(other))
             .then_with(|| self.words(one).cmp(self.words(other)))
             .then_with(|| self.text(one).cmp(self.text(other)))
     }
@@ -225,16 +241,30 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_forgotten_with_its_last_use_and_its_number_goes_to_another() {
+    fn a_text_without_a_use_can_be_forgotten_and_its_number_goes_to_another() {
         let mut users = Dictionary::plain();
         let anna = users.acquire("anna");
         users.acquire("anna");
         users.release(anna);
-        assert_eq!(users.find("anna"), Some(anna));
+        users.forget(anna);
+        assert_eq!((users.find("anna"), users.len()), (Some(anna), 1));
         users.release(anna);
+        assert_eq!((users.find("anna"), users.len()), (Some(anna), 0));
+        users.forget(anna);
+        users.forget(anna);
         assert_eq!((users.find("anna"), users.len()), (None, 0));
         assert_eq!(users.acquire("ben"), anna);
         assert_eq!(&**users.text(anna), "ben");
+    }
+
+    #[test]
+    fn a_text_that_comes_back_before_it_is_forgotten_is_the_same() {
+        let mut users = Dictionary::plain();
+        let anna = users.acquire("anna");
+        users.release(anna);
+        assert_eq!(users.acquire("anna"), anna);
+        users.forget(anna);
+        assert_eq!((&**users.text(anna), users.len()), ("anna", 1));
     }
 
     #[test]

@@ -1,179 +1,192 @@
-//! Which sessions a filter means.
+//! Which sessions a filter means: 64 slots at a time, by their bits.
 
-use std::{
-    fmt::{self, Write},
-    net::IpAddr,
+use app::{
+    session::{
+        SessionType,
+        query::Filter,
+        search::{Condition, Network, Search, Span},
+    },
+    time::Timestamp,
 };
 
-use app::session::{SessionType, query::Filter};
-
 use super::{
-    dictionary::{Dictionary, fold},
+    address_text::AddressText,
+    dictionary::fold,
     table::{Slot, Table},
 };
 
-/// One bit for each word of a search.
-type Words = u128;
-
-/// The most different words that a search may have. [`MAX_SEARCH`](app::session::query::MAX_SEARCH) bytes hold no more.
-const MAX_WORDS: usize = Words::BITS as usize;
-
-/// A filter prepared for one pass over a table. It holds as long as the table does not change.
-pub(crate) struct Matcher {
-    type_index: Option<usize>,
-    search: Search,
+/// A filter prepared for a pass over a table.
+pub(crate) struct Matcher<'t> {
+    table: &'t Table,
+    /// All must hold. `None`: nothing is meant.
+    clauses: Option<Vec<Clause<'t>>>,
 }
 
-enum Search {
-    Anything,
-    Nothing,
-    Words(Index),
+/// One of the tests must hold; or, excluded, none.
+struct Clause<'t> {
+    excluded: bool,
+    tests: Vec<Test<'t>>,
 }
 
-impl Matcher {
-    /// Prepares a filter: one pass over the dictionaries, so that most rows are decided by looking up numbers.
-    ///
-    /// A search of more than 128 different words matches nothing: to pass over some of them would match, and delete,
-    /// more than was asked for.
-    pub(crate) fn new(table: &Table, filter: &Filter) -> Self {
-        let mut words: Vec<_> = filter.search.split_whitespace().map(fold).collect();
-        words.sort_unstable();
-        words.dedup();
-        let search = match words.len() {
-            0 => Search::Anything,
-            1..=MAX_WORDS => Search::Words(Index::new(table, words)),
-            _ => Search::Nothing,
-        };
-        Self { type_index: filter.session_type.map(SessionType::index), search }
+enum Test<'t> {
+    /// A 1 for each number that is meant.
+    Numbers {
+        column: &'t [u32],
+        meant: Vec<u8>,
+    },
+    /// A 1 for each type that is meant.
+    Types(Box<[u8; 256]>),
+    AddressText(AddressText),
+    Network(Network),
+    LastActive(Range),
+    CreatedAt(Range),
+}
+
+/// Instants in milliseconds that are longer ago than a time, or not as long.
+#[derive(Clone, Copy)]
+struct Range {
+    now: u64,
+    span: u64,
+    is_longer: bool,
+}
+
+impl<'t> Matcher<'t> {
+    /// Prepares a filter at `now`: one pass over the dictionaries, so that rows are decided by looking up numbers. A
+    /// search that cannot be understood means nothing, lest something be deleted that nobody asked for.
+    pub(crate) fn new(table: &'t Table, filter: &Filter, now: Timestamp) -> Self {
+        let Ok(search) = filter.understood() else { return Self { table, clauses: None } };
+        let mut clauses = Vec::new();
+        if let Some(session_type) = filter.session_type {
+            clauses.push(Clause { excluded: false, tests: vec![types(|one| one == session_type)] });
+        }
+        clauses.extend(of_search(table, &search, now));
+        let is_void = clauses.iter().any(|clause| !clause.excluded && clause.tests.is_empty());
+        Self { table, clauses: (!is_void).then_some(clauses) }
+    }
+
+    /// Which of the 64 slots from `64 * word` on are meant.
+    pub(crate) fn found(&self, word: usize) -> u64 {
+        let Some(clauses) = &self.clauses else { return 0 };
+        let mut found = self.table.occupied(word);
+        for clause in clauses {
+            if found == 0 {
+                break;
+            }
+            let held = clause.tests.iter().fold(0, |held, test| held | test.holding(self.table, word));
+            found &= if clause.excluded { !held } else { held };
+        }
+        found
     }
 
     /// Whether the session in a slot is meant.
-    pub(crate) fn matches(&self, table: &Table, slot: Slot) -> bool {
-        self.type_index.is_none_or(|wanted| table.type_index(slot) == wanted)
-            && match &self.search {
-                Search::Anything => true,
-                Search::Nothing => false,
-                Search::Words(index) => index.has_all(table, slot),
+    pub(crate) fn matches(&self, slot: Slot) -> bool {
+        self.found(slot as usize / 64) & (1 << (slot % 64)) != 0
+    }
+
+    /// Every slot that is meant.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        (0..self.table.words()).flat_map(|word| bits(word, self.found(word)))
+    }
+}
+
+/// The slots of a word's bits.
+pub(crate) fn bits(word: usize, mut bits: u64) -> impl Iterator<Item = Slot> {
+    std::iter::from_fn(move || {
+        let bit = bits.trailing_zeros();
+        let is_left = bits != 0;
+        bits &= bits.wrapping_sub(1);
+        is_left.then(|| word as Slot * 64 + bit)
+    })
+}
+
+fn of_search<'t>(table: &'t Table, search: &Search, now: Timestamp) -> Vec<Clause<'t>> {
+    let clause = |term: &app::session::search::Term| {
+        let tests = match &term.condition {
+            Condition::Anywhere(text) => anywhere(table, &fold(text)),
+            Condition::User(text) => table.users_containing(&fold(text)).map(numbers).into_iter().collect(),
+            Condition::Server(text) => table.servers_containing(&fold(text)).map(numbers).into_iter().collect(),
+            Condition::Agent(text) => table.agents_containing(&fold(text)).map(numbers).into_iter().collect(),
+            Condition::Type(session_type) => vec![types(|one| one == *session_type)],
+            Condition::Address(network) => vec![Test::Network(*network)],
+            Condition::Idle(span) => vec![Test::LastActive(Range::new(*span, now))],
+            Condition::Age(span) => vec![Test::CreatedAt(Range::new(*span, now))],
+        };
+        Clause { excluded: term.excluded, tests }
+    };
+    search.0.iter().map(clause).collect()
+}
+
+/// A test for each column that has the text at all.
+fn anywhere<'t>(table: &'t Table, text: &str) -> Vec<Test<'t>> {
+    let is_named = |one: SessionType| fold(&format!("{}\0{}", one.as_str(), one.label())).contains(text);
+    let columns =
+        [table.users_containing(text), table.servers_containing(text), table.agents_containing(text)].into_iter();
+    let mut tests: Vec<_> = columns.flatten().map(numbers).collect();
+    tests.extend(SessionType::ALL.into_iter().any(is_named).then(|| types(is_named)));
+    tests.extend(AddressText::new(text).map(Test::AddressText));
+    tests
+}
+
+fn numbers((column, meant): (&[u32], Vec<u8>)) -> Test<'_> {
+    Test::Numbers { column, meant }
+}
+
+fn types<'t>(is_meant: impl Fn(SessionType) -> bool) -> Test<'t> {
+    let mut meant = Box::new([0; 256]);
+    for one in SessionType::ALL {
+        meant[one.index()] = u8::from(is_meant(one));
+    }
+    Test::Types(meant)
+}
+
+impl Range {
+    fn new(span: Span, now: Timestamp) -> Self {
+        let (time, is_longer) = match span {
+            Span::Longer(time) => (time, true),
+            Span::Shorter(time) => (time, false),
+        };
+        Self { now: now.as_millis(), span: u64::try_from(time.as_millis()).unwrap_or(u64::MAX), is_longer }
+    }
+
+    fn holds(self, at: Timestamp) -> bool {
+        let ago = self.now.saturating_sub(at.as_millis());
+        if self.is_longer { ago > self.span } else { ago < self.span }
+    }
+}
+
+impl Test<'_> {
+    fn holding(&self, table: &Table, word: usize) -> u64 {
+        match self {
+            Self::Numbers { column, meant } => each(&column[word * 64..][..64], |number| meant[*number as usize]),
+            Self::Types(meant) => each(table.types_of(word), |one| meant[usize::from(*one)]),
+            Self::AddressText(part) => {
+                table.addresses().matching(word, |address| part.is_in_v4(address), |address| part.is_in_v6(address))
             }
-    }
-}
-
-/// Which words of a search occur in which texts.
-struct Index {
-    words: Vec<String>,
-    all: Words,
-    in_types: [Words; 3],
-    in_usernames: Vec<Words>,
-    in_server_names: Vec<Words>,
-    in_user_agents: Vec<Words>,
-    /// Words that could occur in an address.
-    like_addresses: Words,
-}
-
-impl Index {
-    fn new(table: &Table, words: Vec<String>) -> Self {
-        let in_dictionary =
-            |dictionary: &Dictionary| dictionary.searchable().map(|text| occurring(&words, text)).collect::<Vec<_>>();
-        Self {
-            all: select(&words, |_| true),
-            in_types: SessionType::ALL
-                .map(|one| occurring(&words, &fold(&format!("{}\0{}", one.as_str(), one.label())))),
-            in_usernames: in_dictionary(&table.usernames),
-            in_server_names: in_dictionary(&table.server_names),
-            in_user_agents: in_dictionary(&table.user_agents),
-            like_addresses: select(&words, |word| {
-                word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'.' || byte == b':')
-            }),
-            words,
-        }
-    }
-
-    fn has_all(&self, table: &Table, slot: Slot) -> bool {
-        let found = self.in_types[table.type_index(slot)]
-            | self.in_usernames[table.user(slot) as usize]
-            | self.in_server_names[table.server(slot) as usize]
-            | self.in_user_agents[table.agent(slot) as usize];
-        let missing = self.all & !found;
-        if missing == 0 {
-            return true;
-        }
-        // Writing an address costs more than all before, so it is done only where it can decide.
-        missing & !self.like_addresses == 0
-            && missing & !occurring(&self.words, AddressText::of(table.address(slot)).as_str()) == 0
-    }
-}
-
-/// The words that occur in a text. Both are in lower case.
-fn occurring(words: &[String], text: &str) -> Words {
-    select(words, |word| text.contains(word))
-}
-
-fn select(words: &[String], is_meant: impl Fn(&str) -> bool) -> Words {
-    words.iter().rev().fold(0, |chosen, word| (chosen << 1) | Words::from(is_meant(word)))
-}
-
-/// An address as text, without a visit to the heap.
-struct AddressText {
-    bytes: [u8; Self::LONGEST],
-    length: usize,
-}
-
-impl AddressText {
-    /// Eight groups of four digits and their colons.
-    const LONGEST: usize = 39;
-
-    fn of(address: IpAddr) -> Self {
-        let mut text = Self { bytes: [0; Self::LONGEST], length: 0 };
-        match address {
-            IpAddr::V4(address) => {
-                let [a, b, c, d] = address.octets();
-                text.push_decimal(a);
-                for octet in [b, c, d] {
-                    text.push(b'.');
-                    text.push_decimal(octet);
-                }
-            }
-            IpAddr::V6(address) => {
-                write!(text, "{address}").expect("no IPv6 address that is not mapped IPv4 is longer");
+            Self::Network(network) => table.addresses().matching(
+                word,
+                |address| network.contains(std::net::Ipv4Addr::from_bits(address).into()),
+                |address| network.contains(address.into()),
+            ),
+            Self::LastActive(range) => (0..64)
+                .fold(0, |held, bit| held | (u64::from(range.holds(table.last_active_at(slot(word, bit)))) << bit)),
+            Self::CreatedAt(range) => {
+                (0..64).fold(0, |held, bit| held | (u64::from(range.holds(table.created_at(slot(word, bit)))) << bit))
             }
         }
-        text
-    }
-
-    /// By hand, because a search for an address writes that of every row.
-    fn push_decimal(&mut self, number: u8) {
-        if number >= 100 {
-            self.push(b'0' + number / 100);
-        }
-        if number >= 10 {
-            self.push(b'0' + number / 10 % 10);
-        }
-        self.push(b'0' + number % 10);
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.bytes[self.length] = byte;
-        self.length += 1;
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 }
 
-impl Write for AddressText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
-    }
+fn slot(word: usize, bit: u32) -> Slot {
+    word as Slot * 64 + bit
+}
+
+/// A bit for each of 64 elements.
+fn each<T>(elements: &[T], bit: impl Fn(&T) -> u8) -> u64 {
+    elements.iter().rev().fold(0, |bits, element| (bits << 1) | u64::from(bit(element)))
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::{
         super::{
             row::Row,
@@ -183,15 +196,21 @@ mod tests {
     };
 
     fn found(table: &Table, search: &str) -> Vec<u64> {
-        let matcher = Matcher::new(table, &Filter { session_type: None, search: search.to_owned() });
-        table.slots().filter(|slot| matcher.matches(table, *slot)).map(|slot| table.id(slot).0).collect()
+        let filter = Filter { session_type: None, search: search.to_owned() };
+        Matcher::new(table, &filter, Timestamp::from_millis(4_000_000)).slots().map(|slot| table.id(slot).0).collect()
     }
 
     fn people() -> Table {
+        let at = Timestamp::from_millis;
         table([
-            Row { user_agent: "Mozilla/5.0 Firefox/147.0", ..row(1, "Anna") },
+            Row { user_agent: "Mozilla/5.0 Firefox/147.0", last_active_at: at(3_990_000), ..row(1, "Anna") },
             Row { session_type: SessionType::Browser, address: "2001:db8::beef".parse().unwrap(), ..row(2, "ben") },
-            Row { session_type: SessionType::Other, server_name: "Zürich-2", ..row(3, "ÉMILE") },
+            Row {
+                session_type: SessionType::Other,
+                server_name: "Zürich-2",
+                created_at: at(3_000_000),
+                ..row(3, "ÉMILE")
+            },
         ])
     }
 
@@ -216,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn all_words_must_occur_wherever() {
+    fn all_terms_must_hold_wherever() {
         let table = people();
         assert_eq!(found(&table, "keep anna 20 rest"), [1]);
         assert_eq!(found(&table, "anna browser"), [] as [u64; 0]);
@@ -224,31 +243,45 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_takes_type_and_search_together() {
+    fn a_term_can_name_its_column_and_exclude() {
         let table = people();
-        let filter = Filter { session_type: Some(SessionType::Other), search: "10.20".to_owned() };
-        let matcher = Matcher::new(&table, &filter);
-        assert_eq!(table.slots().filter(|slot| matcher.matches(&table, *slot)).collect::<Vec<_>>(), [2]);
+        for (search, ids) in [
+            ("user:e", vec![2, 3]),
+            ("agent:firefox", vec![1]),
+            ("user:firefox", vec![]),
+            ("server:keep", vec![1, 2]),
+            ("type:browser", vec![2]),
+            ("ip:10.20.0.0/16", vec![1, 3]),
+            ("ip:2001:db8::/32", vec![2]),
+            ("ip:10.20.1.4", vec![1, 3]),
+            ("-type:browser", vec![1, 3]),
+            ("-anna", vec![2, 3]),
+            ("-nobody", vec![1, 2, 3]),
+            ("-user:nobody ip:10.20.1.4 -type:other", vec![1]),
+            ("idle<1m", vec![1]),
+            ("idle>1m", vec![2, 3]),
+            ("age>1h", vec![1, 2]),
+            ("age<1h -idle<1m", vec![3]),
+            ("ip:nonsense", vec![]),
+        ] {
+            assert_eq!(found(&table, search), ids, "searching {search:?}");
+        }
     }
 
     #[test]
-    fn no_word_of_a_long_search_is_passed_over() {
+    fn a_filter_takes_type_and_search_together() {
         let table = people();
-        let letters = |count: u32| {
-            (0..count).map(|number| char::from_u32(0x4e00 + number).unwrap().to_string()).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(found(&table, &["anna"; 200].join(" ")), [1]);
-        for count in [1, 127, 128, 129, 1_000] {
-            assert_eq!(found(&table, &letters(count)), [] as [u64; 0], "{count} words");
-        }
+        let filter = Filter { session_type: Some(SessionType::Other), search: "10.20".to_owned() };
+        let matcher = Matcher::new(&table, &filter, Timestamp::default());
+        assert_eq!(matcher.slots().collect::<Vec<_>>(), [2]);
+        assert!(matcher.matches(2) && !matcher.matches(0));
     }
 
-    proptest! {
-        #[test]
-        fn an_address_is_searched_as_it_is_shown(address in any::<IpAddr>()) {
-            let address = address.to_canonical();
-            let text = AddressText::of(address);
-            prop_assert_eq!(text.as_str(), address.to_string());
-        }
+    #[test]
+    fn vacant_slots_are_never_found() {
+        let mut table = people();
+        table.remove(1);
+        assert_eq!(found(&table, "-anna"), [3]);
+        assert_eq!(found(&table, ""), [1, 3]);
     }
 }

@@ -2,11 +2,14 @@
 
 use std::cmp::Reverse;
 
-use app::session::{
-    Session, SessionId, SessionType,
-    column::Column,
-    page::Page,
-    query::{Filter, SessionQuery},
+use app::{
+    session::{
+        Session, SessionId, SessionType,
+        column::Column,
+        page::Page,
+        query::{Filter, SessionQuery},
+    },
+    time::Timestamp,
 };
 
 use super::{
@@ -15,19 +18,21 @@ use super::{
     window::Window,
 };
 
-/// Part of the list. One pass.
-pub(crate) fn list(table: &Table, query: &SessionQuery) -> Page {
+/// Part of the list at `now`. By last activity without a search: as [`Table::page`]. Else one pass.
+pub(crate) fn list(table: &Table, query: &SessionQuery, now: Timestamp) -> Page {
     let revision = table.revision();
+    let matcher = || Matcher::new(table, &query.filter, now);
     let found = match query.sort.column {
-        Column::Username => find(table, query, |slot| table.usernames.key(table.user(slot))),
+        Column::LastActive if query.filter.search.trim().is_empty() => in_default_order(table, query),
+        Column::Username => find(&matcher(), table, query, |slot| table.usernames.key(table.user(slot))),
         Column::SessionType => {
             let places = type_places();
-            find(table, query, |slot| places[table.type_index(slot)])
+            find(&matcher(), table, query, |slot| places[table.type_index(slot)])
         }
-        Column::Address => find(table, query, |slot| table.address_key(slot)),
-        Column::LastActive => find(table, query, |slot| table.last_active_at(slot)),
-        Column::ServerName => find(table, query, |slot| table.server_names.key(table.server(slot))),
-        Column::UserAgent => find(table, query, |slot| table.user_agents.key(table.agent(slot))),
+        Column::Address => find(&matcher(), table, query, |slot| table.address_key(slot)),
+        Column::LastActive => find(&matcher(), table, query, |slot| table.last_active_at(slot)),
+        Column::ServerName => find(&matcher(), table, query, |slot| table.server_names.key(table.server(slot))),
+        Column::UserAgent => find(&matcher(), table, query, |slot| table.user_agents.key(table.agent(slot))),
     };
     Page {
         revision,
@@ -53,14 +58,17 @@ pub(crate) fn get_many(table: &Table, ids: &[SessionId]) -> Vec<Session> {
 }
 
 /// How many sessions newer than `as_of` match. Costs a look-up for each newer id, at most one pass.
-pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId) -> u64 {
-    let matcher = Matcher::new(table, filter);
+pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId, now: Timestamp) -> u64 {
+    if as_of >= table.newest_id() {
+        return 0;
+    }
+    let matcher = Matcher::new(table, filter, now);
     let newest = table.newest_id().0;
     let count = if newest.saturating_sub(as_of.0) <= table.len() as u64 {
         let newer = as_of.0.saturating_add(1)..=newest;
-        newer.filter_map(|id| table.find(SessionId(id))).filter(|slot| matcher.matches(table, *slot)).count()
+        newer.filter_map(|id| table.find(SessionId(id))).filter(|slot| matcher.matches(*slot)).count()
     } else {
-        table.slots().filter(|slot| table.id(*slot) > as_of && matcher.matches(table, *slot)).count()
+        matcher.slots().filter(|slot| table.id(*slot) > as_of).count()
     };
     count as u64
 }
@@ -72,20 +80,26 @@ struct Found {
     slots: Vec<Slot>,
 }
 
+/// The rows that a query asks for, from the order that is kept up.
+fn in_default_order(table: &Table, query: &SessionQuery) -> Found {
+    let of_type = query.filter.session_type.map(SessionType::index);
+    let slots = table.page(of_type, query.sort.descending, query.first, query.limit);
+    Found { total: table.counts().of(query.filter.session_type), slots }
+}
+
 /// The rows that a query asks for, compared by a key of its column and then by id.
-fn find<K: Ord + Copy>(table: &Table, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
+fn find<K: Ord + Copy>(matcher: &Matcher<'_>, table: &Table, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
     if query.sort.descending {
-        find_in_order(table, query, |slot| Reverse((key(slot), table.id(slot))))
+        find_in_order(matcher, query, |slot| Reverse((key(slot), table.id(slot))))
     } else {
-        find_in_order(table, query, |slot| (key(slot), table.id(slot)))
+        find_in_order(matcher, query, |slot| (key(slot), table.id(slot)))
     }
 }
 
-fn find_in_order<K: Ord + Copy>(table: &Table, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
-    let matcher = Matcher::new(table, &query.filter);
+fn find_in_order<K: Ord + Copy>(matcher: &Matcher<'_>, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
     let mut window = Window::new(query.first, query.limit);
     let mut total = 0;
-    for slot in table.slots().filter(|slot| matcher.matches(table, *slot)) {
+    for slot in matcher.slots() {
         total += 1;
         window.push((key(slot), slot));
     }
@@ -99,7 +113,7 @@ fn type_places() -> [usize; 3] {
 
 #[cfg(test)]
 mod tests {
-    use app::{session::query::Sort, time::Timestamp};
+    use app::session::query::Sort;
 
     use super::{
         super::{
@@ -115,7 +129,7 @@ mod tests {
 
     fn sorted(table: &Table, column: Column, descending: bool) -> Vec<u64> {
         let query = SessionQuery { sort: Sort { column, descending }, ..SessionQuery::default() };
-        ids(&list(table, &query).sessions)
+        ids(&list(table, &query, Timestamp::default()).sessions)
     }
 
     #[test]
@@ -160,7 +174,11 @@ mod tests {
     fn a_page_has_the_exact_total_whatever_its_size() {
         let table = table((1..=500_u64).map(|id| row(id, if id.is_multiple_of(5) { "anna" } else { "ben" })));
         let filter = Filter { session_type: None, search: "anna".to_owned() };
-        let page = list(&table, &SessionQuery { filter, first: 90, limit: 20, ..SessionQuery::default() });
+        let page = list(
+            &table,
+            &SessionQuery { filter, first: 90, limit: 20, ..SessionQuery::default() },
+            Timestamp::default(),
+        );
         assert_eq!((page.total, page.as_of, page.counts.active_users), (100, SessionId(500), 2));
         assert_eq!(ids(&page.sessions), [50, 45, 40, 35, 30, 25, 20, 15, 10, 5]);
     }
@@ -172,10 +190,10 @@ mod tests {
             table.remove(table.find(SessionId(id)).unwrap());
         }
         for as_of in 0..=101_u64 {
-            let newer = count_newer(&table, &Filter::default(), SessionId(as_of));
+            let newer = count_newer(&table, &Filter::default(), SessionId(as_of), Timestamp::default());
             assert_eq!(newer, (as_of + 1..=100).filter(|id| id.is_multiple_of(4)).count() as u64, "newer than {as_of}");
         }
-        assert_eq!(count_newer(&table, &Filter::default(), SessionId(u64::MAX)), 0);
+        assert_eq!(count_newer(&table, &Filter::default(), SessionId(u64::MAX), Timestamp::default()), 0);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The session table: what every check and every list reads.
 //!
-//! Columns, one element for each slot, and two indexes that keep only slot numbers: about 100 bytes a session and the
-//! texts. A slot whose session has gone is used again. Last-active instants are atomic, so that a touch needs no more
-//! than shared access.
+//! Columns, one element for each slot, two indexes that keep only slot numbers, and the default order: about 130 bytes a
+//! session and the texts. A slot whose session has gone is used again. Last-active instants are atomic, so that a touch
+//! needs no more than shared access.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
-    sync::atomic::{AtomicU64, Ordering},
+    net::IpAddr,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use app::{
@@ -19,8 +22,11 @@ use app::{
 use hashbrown::HashTable;
 
 use super::{
+    addresses::Addresses,
     dictionary::{DescribeAgent, Dictionary},
     ends::Ended,
+    matcher::bits,
+    order::{self, OfType, Order},
     row::Row,
 };
 
@@ -29,25 +35,36 @@ pub(crate) type Slot = u32;
 
 /// In the place of an id: no session is here. Ids count from 1.
 const VACANT: u64 = 0;
+/// Slots are made in words of this many, so that whole words can be looked at.
+const WORD: usize = 64;
 
 /// All sessions.
 ///
-/// A session is found by its token last when it enters and no longer first when it leaves, so that a change broken off
-/// halfway can only deny.
+/// A slot is occupied last when a session enters and no longer first when it leaves, and nothing is found in a slot that
+/// is not: a change broken off halfway can only deny.
 pub(crate) struct Table {
+    /// One bit a slot.
+    occupied: Vec<u64>,
     ids: Vec<u64>,
     tokens: Vec<[u8; 32]>,
     users: Vec<u32>,
     servers: Vec<u32>,
     agents: Vec<u32>,
     types: Vec<u8>,
-    /// IPv6 as it is, IPv4 mapped into it (RFC 4291, 2.5.5.2).
-    addresses: Vec<u128>,
+    addresses: Addresses,
     created_at: Vec<u64>,
     last_active_at: Vec<AtomicU64>,
     /// One bit a slot: touched since its row was last written.
     touched: Vec<AtomicU64>,
+    /// One bit a slot: touched since its place in the order was last looked at.
+    moved: Vec<AtomicU64>,
+    has_moved: AtomicBool,
+    order: Mutex<Order>,
     vacant: Vec<Slot>,
+    /// Slots whose session has gone, but not yet what points there.
+    left: Vec<Slot>,
+    /// How many slots have ever been used.
+    used: usize,
     by_token: HashTable<Slot>,
     by_id: HashTable<Slot>,
     pub(super) usernames: Dictionary,
@@ -68,17 +85,23 @@ impl Table {
     /// A table without sessions.
     pub(crate) fn new(describe_agent: DescribeAgent) -> Self {
         Self {
+            occupied: Vec::new(),
             ids: Vec::new(),
             tokens: Vec::new(),
             users: Vec::new(),
             servers: Vec::new(),
             agents: Vec::new(),
             types: Vec::new(),
-            addresses: Vec::new(),
+            addresses: Addresses::default(),
             created_at: Vec::new(),
             last_active_at: Vec::new(),
             touched: Vec::new(),
+            moved: Vec::new(),
+            has_moved: AtomicBool::new(false),
+            order: Mutex::default(),
             vacant: Vec::new(),
+            left: Vec::new(),
+            used: 0,
             by_token: HashTable::new(),
             by_id: HashTable::new(),
             usernames: Dictionary::plain(),
@@ -92,7 +115,7 @@ impl Table {
 
     /// How many sessions there are.
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.by_type.iter().sum::<u64>() as usize
     }
 
     /// Adds a session.
@@ -104,7 +127,7 @@ impl Table {
         self.servers[at] = self.server_names.acquire(row.server_name);
         self.agents[at] = self.user_agents.acquire(row.user_agent);
         self.types[at] = row.session_type.index() as u8;
-        self.addresses[at] = address_bits(row.address);
+        self.addresses.put(at, row.address);
         self.created_at[at] = row.created_at.as_millis();
         *self.last_active_at[at].get_mut() = row.last_active_at.as_millis();
         self.ids[at] = row.id.0;
@@ -114,13 +137,47 @@ impl Table {
         let Self { ids, tokens, by_id, by_token, .. } = self;
         by_id.insert_unique(hash_of_id(row.id.0), slot, |slot| hash_of_id(ids[*slot as usize]));
         by_token.insert_unique(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[*slot as usize]));
+        let Self { ids, types, order, .. } = self;
+        let order = order.get_mut().unwrap_or_else(PoisonError::into_inner);
+        order.insert(slot, row.last_active_at.as_millis(), order::Columns { ids, types });
+        self.occupied[at / WORD] |= bit(at);
         slot
     }
 
-    /// Takes the session out of a slot that holds one.
-    pub(crate) fn remove(&mut self, slot: Slot) -> Ended {
+    /// Takes the session out of a slot that holds one. What points to the slot stays until [`Table::clear_up`]: nothing is
+    /// found there any more, and that is all that many deletes at once have to wait for.
+    pub(crate) fn leave(&mut self, slot: Slot) -> Ended {
         let at = slot as usize;
+        self.occupied[at / WORD] &= !bit(at);
         let ended = Ended { id: self.id(slot), token_hash: TokenHash(self.tokens[at]) };
+        self.usernames.release(self.users[at]);
+        self.server_names.release(self.servers[at]);
+        self.user_agents.release(self.agents[at]);
+        self.by_type[usize::from(self.types[at])] -= 1;
+        *self.touched[at / WORD].get_mut() &= !bit(at);
+        *self.moved[at / WORD].get_mut() &= !bit(at);
+        let Self { ids, types, order, .. } = self;
+        order.get_mut().unwrap_or_else(PoisonError::into_inner).remove(slot, order::Columns { ids, types });
+        self.left.push(slot);
+        *self.revision.get_mut() += 1;
+        ended
+    }
+
+    /// Whether there are slots to clear up.
+    pub(crate) fn is_untidy(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// Makes up to so many slots vacant that sessions have left.
+    pub(crate) fn clear_up(&mut self, slots: usize) {
+        let kept = self.left.len().saturating_sub(slots);
+        for slot in self.left.split_off(kept) {
+            self.vacate(slot);
+        }
+    }
+
+    fn vacate(&mut self, slot: Slot) {
+        let at = slot as usize;
         if let Ok(entry) = self.by_token.find_entry(hash_of_token(&self.tokens[at]), |other| *other == slot) {
             entry.remove();
         }
@@ -128,14 +185,11 @@ impl Table {
             entry.remove();
         }
         self.ids[at] = VACANT;
-        self.usernames.release(self.users[at]);
-        self.server_names.release(self.servers[at]);
-        self.user_agents.release(self.agents[at]);
-        self.by_type[usize::from(self.types[at])] -= 1;
-        *self.touched[at / 64].get_mut() &= !(1 << (at % 64));
+        self.addresses.take(at);
+        self.usernames.forget(self.users[at]);
+        self.server_names.forget(self.servers[at]);
+        self.user_agents.forget(self.agents[at]);
         self.vacant.push(slot);
-        *self.revision.get_mut() += 1;
-        ended
     }
 
     /// Moves the last-active instant forward; whether it moved.
@@ -144,15 +198,51 @@ impl Table {
         let moved = self.last_active_at[at].fetch_max(now.as_millis(), Ordering::Relaxed) < now.as_millis();
         if moved {
             self.mark_touched(slot);
+            let at = slot as usize;
+            self.moved[at / WORD].fetch_or(bit(at), Ordering::Release);
+            if !self.has_moved.load(Ordering::Relaxed) {
+                self.has_moved.store(true, Ordering::Relaxed);
+            }
         }
         moved
+    }
+
+    /// The slots of a page by last activity. Costs a look at each thousand sessions before it, and a move for each
+    /// session that was touched since the last page.
+    pub(crate) fn page(&self, of_type: OfType, descending: bool, first: u64, limit: u32) -> Vec<Slot> {
+        let order = self.settled();
+        order.page(of_type, descending, first, limit, self.order_columns())
+    }
+
+    /// Moves what was touched to where it belongs: now and then, so that no page has too much to move.
+    pub(crate) fn settle(&self) {
+        drop(self.settled());
+    }
+
+    fn settled(&self) -> MutexGuard<'_, Order> {
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        // A touch that sets it again after this has its bit seen below, or at the next page.
+        if self.has_moved.swap(false, Ordering::Relaxed) {
+            for (position, word) in self.moved.iter().enumerate() {
+                if word.load(Ordering::Relaxed) != 0 {
+                    for slot in bits(position, word.swap(0, Ordering::Acquire)) {
+                        order.settle(slot, self.last_active_at(slot).as_millis(), self.order_columns());
+                    }
+                }
+            }
+        }
+        order
+    }
+
+    fn order_columns(&self) -> order::Columns<'_> {
+        order::Columns { ids: &self.ids, types: &self.types }
     }
 
     /// Has the row written with the next ones. Released here and acquired in [`Table::take_touched`], so that the bit
     /// is never taken without the instant.
     pub(crate) fn mark_touched(&self, slot: Slot) {
         let at = slot as usize;
-        self.touched[at / 64].fetch_or(1 << (at % 64), Ordering::Release);
+        self.touched[at / WORD].fetch_or(bit(at), Ordering::Release);
     }
 
     /// Takes rows that were touched since they were last taken: from a position on, and once there are `enough`, no
@@ -163,14 +253,9 @@ impl Table {
             if rows.len() >= enough {
                 return Touched { rows, next: Some(position) };
             }
-            if word.load(Ordering::Relaxed) == 0 {
-                continue;
-            }
-            let mut bits = word.swap(0, Ordering::Acquire);
-            while bits != 0 {
-                let at = position * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                rows.push((self.ids[at], self.row(at as Slot).encode()));
+            if word.load(Ordering::Relaxed) != 0 {
+                let slots = bits(position, word.swap(0, Ordering::Acquire));
+                rows.extend(slots.map(|slot| (self.id(slot).0, self.row(slot).encode())));
             }
         }
         Touched { rows, next: None }
@@ -178,17 +263,58 @@ impl Table {
 
     /// The slot of a token's session.
     pub(crate) fn find_token(&self, token: &TokenHash) -> Option<Slot> {
-        self.by_token.find(hash_of_token(&token.0), |slot| self.tokens[*slot as usize] == token.0).copied()
+        let found = self.by_token.find(hash_of_token(&token.0), |slot| self.tokens[*slot as usize] == token.0);
+        found.copied().filter(|slot| self.is_occupied(*slot))
     }
 
     /// The slot of a session.
     pub(crate) fn find(&self, id: SessionId) -> Option<Slot> {
-        self.by_id.find(hash_of_id(id.0), |slot| self.ids[*slot as usize] == id.0).copied()
+        let found = self.by_id.find(hash_of_id(id.0), |slot| self.ids[*slot as usize] == id.0);
+        found.copied().filter(|slot| self.is_occupied(*slot))
     }
 
     /// The slots that hold a session. One pass over all slots.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        (0..).zip(&self.ids).filter(|(_, id)| **id != VACANT).map(|(slot, _)| slot)
+        self.occupied.iter().enumerate().flat_map(|(word, occupied)| bits(word, *occupied))
+    }
+
+    /// How many words of 64 slots there are.
+    pub(crate) fn words(&self) -> usize {
+        self.occupied.len()
+    }
+
+    /// Which slots of a word hold a session.
+    pub(crate) fn occupied(&self, word: usize) -> u64 {
+        self.occupied[word]
+    }
+
+    fn is_occupied(&self, slot: Slot) -> bool {
+        let at = slot as usize;
+        self.occupied[at / WORD] & bit(at) != 0
+    }
+
+    /// The types of a word's slots, as positions in [`SessionType::ALL`].
+    pub(crate) fn types_of(&self, word: usize) -> &[u8] {
+        &self.types[word * WORD..][..WORD]
+    }
+
+    /// The column of addresses.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The column of usernames by number, and a 1 for each number whose text contains a part. `None` if none does. So
+    /// for the others.
+    pub(crate) fn users_containing(&self, part: &str) -> Option<(&[u32], Vec<u8>)> {
+        Some((&self.users, self.usernames.containing(part)?))
+    }
+
+    pub(crate) fn servers_containing(&self, part: &str) -> Option<(&[u32], Vec<u8>)> {
+        Some((&self.servers, self.server_names.containing(part)?))
+    }
+
+    pub(crate) fn agents_containing(&self, part: &str) -> Option<(&[u32], Vec<u8>)> {
+        Some((&self.agents, self.user_agents.containing(part)?))
     }
 
     /// The whole session.
@@ -249,13 +375,12 @@ impl Table {
     }
 
     pub(crate) fn address(&self, slot: Slot) -> IpAddr {
-        Ipv6Addr::from_bits(self.addresses[slot as usize]).to_canonical()
+        self.addresses.get(slot as usize)
     }
 
     /// A number that orders addresses: all of IPv4, then IPv6, each by value.
     pub(crate) fn address_key(&self, slot: Slot) -> (bool, u128) {
-        let bits = self.addresses[slot as usize];
-        (bits >> 32 != 0xffff, bits)
+        self.addresses.key(slot as usize)
     }
 
     pub(crate) fn created_at(&self, slot: Slot) -> Timestamp {
@@ -294,54 +419,54 @@ impl Table {
 
     /// Makes room for this many sessions at once.
     pub(crate) fn reserve(&mut self, sessions: usize) {
-        self.reserve_columns(sessions);
+        self.grow(sessions);
         let Self { ids, tokens, by_id, by_token, .. } = self;
         by_id.reserve(sessions, |slot| hash_of_id(ids[*slot as usize]));
         by_token.reserve(sessions, |slot| hash_of_token(&tokens[*slot as usize]));
     }
 
-    /// Exactly, because `Vec` would double a hundred megabytes.
-    fn reserve_columns(&mut self, sessions: usize) {
-        self.ids.reserve_exact(sessions);
-        self.tokens.reserve_exact(sessions);
-        self.users.reserve_exact(sessions);
-        self.servers.reserve_exact(sessions);
-        self.agents.reserve_exact(sessions);
-        self.types.reserve_exact(sessions);
-        self.addresses.reserve_exact(sessions);
-        self.created_at.reserve_exact(sessions);
-        self.last_active_at.reserve_exact(sessions);
+    /// Makes at least so many slots in all. Exactly, because `Vec` would double a hundred megabytes.
+    fn grow(&mut self, slots: usize) {
+        let slots = slots.next_multiple_of(WORD);
+        if slots <= self.ids.len() {
+            return;
+        }
+        resize(&mut self.occupied, slots / WORD);
+        resize(&mut self.ids, slots);
+        resize(&mut self.tokens, slots);
+        resize(&mut self.users, slots);
+        resize(&mut self.servers, slots);
+        resize(&mut self.agents, slots);
+        resize(&mut self.types, slots);
+        resize(&mut self.created_at, slots);
+        resize(&mut self.last_active_at, slots);
+        resize(&mut self.touched, slots / WORD);
+        resize(&mut self.moved, slots / WORD);
+        self.addresses.grow(slots);
+        self.order.get_mut().unwrap_or_else(PoisonError::into_inner).grow(slots);
     }
 
     fn take_slot(&mut self) -> Slot {
         if let Some(slot) = self.vacant.pop() {
             return slot;
         }
-        let slot = Slot::try_from(self.ids.len()).expect("memory ends before 2^32 sessions do");
-        if self.ids.len() == self.ids.capacity() {
-            self.reserve_columns(self.ids.len() / 8 + 1_024);
+        if self.used == self.ids.len() {
+            self.grow(self.used + self.used / 8 + 1);
         }
-        self.ids.push(VACANT);
-        self.tokens.push([0; 32]);
-        self.users.push(0);
-        self.servers.push(0);
-        self.agents.push(0);
-        self.types.push(0);
-        self.addresses.push(0);
-        self.created_at.push(0);
-        self.last_active_at.push(AtomicU64::new(0));
-        if slot.is_multiple_of(64) {
-            self.touched.push(AtomicU64::new(0));
-        }
+        let slot = Slot::try_from(self.used).expect("memory ends before 2^32 sessions do");
+        self.used += 1;
         slot
     }
 }
 
-fn address_bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
-    }
+fn resize<T: Default>(column: &mut Vec<T>, length: usize) {
+    column.reserve_exact(length - column.len());
+    column.resize_with(length, T::default);
+}
+
+/// The bit of a slot in its word.
+fn bit(at: usize) -> u64 {
+    1 << (at % WORD)
 }
 
 /// Sequential numbers spread over all bits (the finalizer of SplitMix64).

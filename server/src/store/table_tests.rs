@@ -28,6 +28,30 @@ pub(crate) fn table<'a>(rows: impl IntoIterator<Item = Row<'a>>) -> Table {
     table
 }
 
+impl Table {
+    /// Takes a session out and clears up.
+    pub(crate) fn remove(&mut self, slot: Slot) -> Ended {
+        let ended = self.leave(slot);
+        self.clear_up(usize::MAX);
+        ended
+    }
+}
+
+#[test]
+fn a_session_that_has_left_is_not_found_before_or_after_clearing_up() {
+    let mut table = table([row(1, "anna"), row(2, "ben"), row(3, "anna")]);
+    let ended = table.leave(0);
+    for is_untidy in [true, false] {
+        assert_eq!(table.is_untidy(), is_untidy);
+        assert_eq!((table.find(SessionId(1)), table.find_token(&ended.token_hash)), (None, None));
+        assert_eq!(table.page(None, false, 0, 9), [1, 2]);
+        assert_eq!((table.len(), table.counts().active_users), (2, 2));
+        table.clear_up(1);
+    }
+    assert_eq!(table.insert(&row(4, "carl")), 0, "the slot is used again");
+    assert_eq!(table.page(None, false, 0, 9), [1, 2, 0]);
+}
+
 #[test]
 fn a_session_is_found_by_token_and_by_id_until_it_is_removed() {
     let mut table = table([row(1, "anna"), row(2, "ben")]);

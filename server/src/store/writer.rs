@@ -124,7 +124,7 @@ impl Writer {
         let now = Instant::now();
         let busy_at = if !self.journal.is_open() {
             self.reopen_at
-        } else if self.purge.is_pending() || !self.undurable.is_empty() {
+        } else if self.purge.is_pending() || !self.undurable.is_empty() || self.shared.table.read().is_untidy() {
             now
         } else {
             self.touches.due_at()
@@ -236,7 +236,8 @@ impl Writer {
 
     /// Takes a selection out of the table.
     fn delete(&self, deletion: &Deletion) -> (Deleted, Vec<u64>) {
-        let chosen = selection::choose(&self.shared.table.read(), &deletion.selection, deletion.spare.as_deref());
+        let Deletion { selection, spare, now, .. } = deletion;
+        let chosen = selection::choose(&self.shared.table.read(), selection, spare.as_deref(), *now);
         let ended = self.end(&chosen.slots, deletion.reason, |_, _| true);
         (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
     }
@@ -261,8 +262,11 @@ impl Writer {
             let mut table = self.shared.table.write();
             for slot in slots {
                 if is_meant(&table, *slot) {
-                    ended.push(table.remove(*slot));
+                    ended.push(table.leave(*slot));
                 }
+            }
+            if slots.len() < ROWS_UNDER_LOCK {
+                table.clear_up(slots.len());
             }
             self.shared.ends.record(&ended, reason);
             drop(table);
@@ -345,6 +349,9 @@ impl Writer {
     fn use_idle_moment(&mut self) {
         if !self.is_ready() {
             return;
+        }
+        if self.shared.table.read().is_untidy() {
+            self.shared.table.write().clear_up(ROWS_UNDER_LOCK);
         }
         let touched = self.touches.take(&self.shared.table.read(), TOUCHED_ALONE, Instant::now());
         let changes = Changes { touched, purged: self.purge.portion(), ..Changes::default() };

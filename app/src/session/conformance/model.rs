@@ -19,13 +19,14 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-use super::{Fresh, START, USERS, create, delete, deleted, token};
+use super::{Fresh, START, USERS, create, delete_at, deleted, token};
 use crate::{
     session::{
         Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
         column::Column,
         page::Counts,
         query::{Filter, MAX_LIMIT, SessionQuery, Sort},
+        search::{Condition, Search, Span},
         selection::{DeletePreview, Selection, SkipReason, TypePreview},
         store::{Activity, NewSession, SessionStore},
     },
@@ -71,7 +72,25 @@ fn step() -> impl Strategy<Value = Step> {
         ["10.20.1.4", "9.8.7.6", "::1", "2001:db8::beef"].map(|text| text.parse::<IpAddr>().expect("an address"));
     let agent = ["", "curl/8.14", "Mozilla/5.0 Firefox/147.0", "mozilla/5.0 firefox/147.0"];
     let server = ["keep-01", "Keep-2"];
-    let words = ["", "", "anna", "AN", "émile", "10.20", "beef", "rest", "firefox keep", "anna zzz"];
+    let words = [
+        "",
+        "",
+        "anna",
+        "AN",
+        "émile",
+        "10.20",
+        "beef",
+        "rest",
+        "firefox keep",
+        "anna zzz",
+        "user:anna -type:rest",
+        "ip:10.0.0.0/8 -agent:curl",
+        "-10.20 server:KEEP-01",
+        "idle>1m",
+        "idle<17m agent:firefox",
+        "age>1h -user:zzz",
+        "-\"rest api\" ip:2001:db8::/32",
+    ];
     let kind = || select(SessionType::ALL.to_vec());
     let session =
         (select(USERS.to_vec()), kind(), select(address.to_vec()), select(server.to_vec()), select(agent.to_vec()))
@@ -158,7 +177,8 @@ impl Model {
                 let newest = self.known.last().map_or(0, |(id, _)| id.0);
                 let as_of = SessionId(newest.saturating_sub(back));
                 let except: Vec<_> = except.into_iter().map(|which| self.pick(which).0).collect();
-                let is_meant = |one: &&Session| one.id <= as_of && !except.contains(&one.id) && matches(&filter, one);
+                let is_meant =
+                    |one: &&Session| one.id <= as_of && !except.contains(&one.id) && matches(&filter, one, now);
                 let meant = self.live.values().filter(is_meant).map(|session| session.id).collect();
                 self.delete(store, Selection::Matching { filter, as_of, except }, meant, spare).await;
             }
@@ -185,7 +205,7 @@ impl Model {
         let (live, gone): (Vec<_>, Vec<_>) = meant.into_iter().partition(|id| self.live.contains_key(id));
         let (own, ending): (Vec<_>, Vec<_>) = live.into_iter().partition(|id| Some(&*self.live[id].username) == spare);
         assert_eq!(store.preview(&selection, spare, self.now()), self.preview(&ending, own.len() as u64));
-        let mut outcome = delete(store, selection, spare).await;
+        let mut outcome = delete_at(store, selection, spare, self.now()).await;
         outcome.skipped.sort_by_key(|skipped| skipped.id);
         let own = own.into_iter().map(|id| (id, SkipReason::OwnUsername));
         let mut skipped: Vec<_> = own.chain(gone.into_iter().map(|id| (id, SkipReason::AlreadyEnded))).collect();
@@ -218,7 +238,7 @@ impl Model {
 
     /// Compares an answer to a query with what sorting everything shows.
     fn compare(&self, store: &dyn SessionStore, query: &SessionQuery) {
-        let found = self.live.values().filter(|session| matches(&query.filter, session));
+        let found = self.live.values().filter(|session| matches(&query.filter, session, self.now()));
         let mut sessions: Vec<_> = found.cloned().collect();
         sessions.sort_by(|one, other| {
             let order = order(query.sort.column, one, other).then(one.id.cmp(&other.id));
@@ -227,7 +247,7 @@ impl Model {
         let mut counts = Counts::default();
         self.live.values().for_each(|session| counts.by_type[session.session_type.index()] += 1);
         counts.active_users = self.live.values().map(|session| &session.username).collect::<BTreeSet<_>>().len() as u64;
-        let page = store.list(query);
+        let page = store.list(query, self.now());
         assert_eq!((page.total, page.counts), (sessions.len() as u64, counts));
         assert_eq!(page.as_of, self.known.last().map_or(SessionId(0), |(id, _)| *id));
         let expected: Vec<_> = sessions.into_iter().skip(query.first as usize).take(query.limit as usize).collect();
@@ -249,13 +269,33 @@ fn has_expired(session: &Session, now: Timestamp) -> bool {
     Lifetimes::default().reached(session.created_at, session.last_active_at, now)
 }
 
-fn matches(filter: &Filter, session: &Session) -> bool {
+fn matches(filter: &Filter, session: &Session, now: Timestamp) -> bool {
+    let terms = Search::parse(&filter.search).expect("the searches of the model can be understood").0;
+    filter.session_type.is_none_or(|wanted| wanted == session.session_type)
+        && terms.iter().all(|term| holds(&term.condition, session, now) != term.excluded)
+}
+
+fn holds(condition: &Condition, session: &Session, now: Timestamp) -> bool {
     let Session { username, session_type, address, server_name, user_agent, client, .. } = session;
-    let texts = [username, server_name, user_agent, client].map(|text| text.to_lowercase());
-    let shown = [address.to_string(), session_type.as_str().to_owned(), session_type.label().to_lowercase()];
-    let occurs = |word: String| texts.iter().chain(&shown).any(|text| text.contains(&word));
-    filter.session_type.is_none_or(|wanted| wanted == *session_type)
-        && filter.search.split_whitespace().map(str::to_lowercase).all(occurs)
+    let occurs =
+        |part: &str, texts: &[&str]| texts.iter().any(|text| text.to_lowercase().contains(&part.to_lowercase()));
+    let span = |span: Span, since: Timestamp| match span {
+        Span::Longer(time) => now.since(since) > time,
+        Span::Shorter(time) => now.since(since) < time,
+    };
+    match condition {
+        Condition::Anywhere(part) => {
+            let (address, word, label) = (address.to_string(), session_type.as_str(), session_type.label());
+            occurs(part, &[username, server_name, user_agent, client, &address, word, label])
+        }
+        Condition::User(part) => occurs(part, &[username]),
+        Condition::Agent(part) => occurs(part, &[user_agent, client]),
+        Condition::Server(part) => occurs(part, &[server_name]),
+        Condition::Address(network) => network.contains(*address),
+        Condition::Type(wanted) => wanted == session_type,
+        Condition::Idle(time) => span(*time, session.last_active_at),
+        Condition::Age(time) => span(*time, session.created_at),
+    }
 }
 
 /// Texts in any case, then exactly; the User-Agent by its words, then itself; types as they are shown.

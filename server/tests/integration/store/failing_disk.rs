@@ -21,7 +21,7 @@ use server::{
     user_agent,
 };
 
-use super::{delete, everything, is_live, session};
+use super::{START, delete, everything, is_live, session};
 
 /// A medium in memory that can be made to fail or to hang.
 #[derive(Debug, Default)]
@@ -97,7 +97,7 @@ async fn a_delete_whose_commit_fails_is_denied_at_once_and_gone_after_a_retry() 
     medium.set_fails(true);
     assert_eq!(delete(&store, Selection::Ids(vec![id])).await, Err(StoreError::OutcomeUnknown));
     assert!(!is_live(&store, 1) && !store.is_writable());
-    assert_eq!(store.list(&SessionQuery::default()).total, 0);
+    assert_eq!(store.list(&SessionQuery::default(), START).total, 0);
     assert_eq!(store.flush().await, Err(StoreError::Unavailable));
 
     medium.set_fails(false);

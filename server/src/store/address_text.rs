@@ -1,0 +1,136 @@
+//! Part of an address as it is shown, looked for without showing any.
+
+use std::{
+    fmt::{self, Write},
+    net::Ipv6Addr,
+};
+
+/// A part of a shown address, in lower case.
+pub(crate) struct AddressText {
+    part: String,
+    v4: Option<Box<Octets>>,
+}
+
+/// What a part says of consecutive octets: `0.20.1` that one ends in "0", the next is 20, the next begins with "1".
+struct Octets {
+    count: usize,
+    first: [bool; 256],
+    middle: Vec<u8>,
+    last: [bool; 256],
+}
+
+impl AddressText {
+    /// `None` when no address contains the part.
+    pub(crate) fn new(part: &str) -> Option<Self> {
+        let could_be = part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'.' || byte == b':');
+        could_be.then(|| Self { part: part.to_owned(), v4: Octets::new(part).map(Box::new) })
+    }
+
+    /// Whether an IPv4 address, as a number, contains the part.
+    pub(crate) fn is_in_v4(&self, address: u32) -> bool {
+        self.v4.as_ref().is_some_and(|octets| octets.are_in(address.to_be_bytes()))
+    }
+
+    /// Whether an IPv6 address contains the part.
+    pub(crate) fn is_in_v6(&self, address: Ipv6Addr) -> bool {
+        let mut shown = Shown { bytes: [0; Shown::LONGEST], length: 0 };
+        // No address is longer than the longest.
+        _ = write!(shown, "{address}");
+        std::str::from_utf8(&shown.bytes[..shown.length]).is_ok_and(|shown| shown.contains(&self.part))
+    }
+}
+
+impl Octets {
+    fn new(part: &str) -> Option<Self> {
+        let parts: Vec<_> = part.split('.').collect();
+        let is_decimal = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if parts.len() > 4 || !parts.iter().all(is_decimal) {
+            return None;
+        }
+        let which = |is_meant: &dyn Fn(&str) -> bool| std::array::from_fn(|octet| is_meant(&octet.to_string()));
+        let ([first, .., last] | [first @ last]) = parts.as_slice() else { return None };
+        let middle = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default();
+        let octet = |text: &&str| text.parse::<u8>().ok().filter(|octet| octet.to_string() == **text);
+        Some(Self {
+            count: parts.len(),
+            first: match parts.len() {
+                1 => which(&|octet| octet.contains(first)),
+                _ => which(&|octet| octet.ends_with(first)),
+            },
+            middle: middle.iter().map(octet).collect::<Option<_>>()?,
+            last: which(&|octet| octet.starts_with(last)),
+        })
+    }
+
+    fn are_in(&self, octets: [u8; 4]) -> bool {
+        if self.count == 1 {
+            return octets.iter().any(|octet| self.first[usize::from(*octet)]);
+        }
+        octets.windows(self.count).any(|octets| {
+            self.first[usize::from(octets[0])]
+                && self.last[usize::from(octets[self.count - 1])]
+                && octets[1..self.count - 1] == self.middle[..]
+        })
+    }
+}
+
+/// An address as text, without a visit to the heap.
+struct Shown {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Shown {
+    /// Eight groups of four digits and their colons.
+    const LONGEST: usize = 39;
+}
+
+impl Write for Shown {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_in(part: &str, address: IpAddr) -> bool {
+        AddressText::new(part).is_some_and(|part| match address {
+            IpAddr::V4(address) => part.is_in_v4(address.to_bits()),
+            IpAddr::V6(address) => part.is_in_v6(address),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_found_where_it_is_shown(
+            address in any::<IpAddr>(),
+            near in any::<[u8; 4]>(),
+            from in 0_usize..40,
+            length in 1_usize..20,
+            other in "[0-9.]{1,9}|[0-9a-f:.]{1,6}",
+        ) {
+            // Small octets, so that what is looked for also occurs by chance.
+            for address in [address.to_canonical(), near.map(|octet| octet % 24).into()] {
+                let shown = address.to_string();
+                let begin = from.min(shown.len() - 1);
+                let part = &shown[begin..(begin + length).min(shown.len())];
+                prop_assert!(is_in(part, address), "{} in {}", part, shown);
+                prop_assert_eq!(is_in(&other, address), shown.contains(&other), "{} in {}", other, shown);
+            }
+        }
+    }
+
+    #[test]
+    fn no_address_contains_what_no_address_is_written_with() {
+        assert!(AddressText::new("anna").is_none() && AddressText::new("10.0/8").is_none());
+    }
+}

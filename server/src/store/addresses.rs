@@ -1,0 +1,154 @@
+//! The column of addresses: IPv4 as its number, so that most of it is scanned four bytes a row; IPv6 by reference.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// Addresses by slot.
+#[derive(Default)]
+pub(crate) struct Addresses {
+    /// The IPv4 address, or the number of the IPv6 address.
+    values: Vec<u32>,
+    /// One bit a slot: IPv6.
+    are_v6: Vec<u64>,
+    v6: Vec<Ipv6Addr>,
+    uses: Vec<u32>,
+    free: Vec<u32>,
+    numbers: HashMap<Ipv6Addr, u32>,
+}
+
+impl Addresses {
+    /// Makes room for this many slots, a multiple of 64.
+    pub(crate) fn grow(&mut self, slots: usize) {
+        self.values.reserve_exact(slots.saturating_sub(self.values.len()));
+        self.values.resize(slots, 0);
+        self.are_v6.resize(slots / 64, 0);
+    }
+
+    /// Puts an address into a slot that has none.
+    pub(crate) fn put(&mut self, slot: usize, address: IpAddr) {
+        let bit = 1 << (slot % 64);
+        match address {
+            IpAddr::V4(address) => {
+                self.are_v6[slot / 64] &= !bit;
+                self.values[slot] = address.to_bits();
+            }
+            IpAddr::V6(address) => {
+                self.are_v6[slot / 64] |= bit;
+                self.values[slot] = self.acquire(address);
+            }
+        }
+    }
+
+    /// Takes the address out of a slot.
+    pub(crate) fn take(&mut self, slot: usize) {
+        if self.is_v6(slot) {
+            let number = self.values[slot];
+            let uses = &mut self.uses[number as usize];
+            *uses -= 1;
+            if *uses == 0 {
+                self.numbers.remove(&self.v6[number as usize]);
+                self.free.push(number);
+            }
+            self.are_v6[slot / 64] &= !(1 << (slot % 64));
+        }
+    }
+
+    /// The address in a slot.
+    pub(crate) fn get(&self, slot: usize) -> IpAddr {
+        if self.is_v6(slot) {
+            self.v6[self.values[slot] as usize].into()
+        } else {
+            Ipv4Addr::from_bits(self.values[slot]).into()
+        }
+    }
+
+    /// A number that orders addresses: all of IPv4, then IPv6, each by value.
+    pub(crate) fn key(&self, slot: usize) -> (bool, u128) {
+        match self.get(slot) {
+            IpAddr::V4(address) => (false, address.to_bits().into()),
+            IpAddr::V6(address) => (true, address.to_bits()),
+        }
+    }
+
+    /// The slots of 64, by their bits, whose address is meant.
+    pub(crate) fn matching(
+        &self,
+        word: usize,
+        is_meant_v4: impl Fn(u32) -> bool,
+        is_meant_v6: impl Fn(Ipv6Addr) -> bool,
+    ) -> u64 {
+        let values = &self.values[word * 64..][..64];
+        let mut found = 0;
+        for (bit, value) in values.iter().enumerate() {
+            found |= u64::from(is_meant_v4(*value)) << bit;
+        }
+        let are_v6 = self.are_v6[word];
+        let mut left = are_v6;
+        found &= !are_v6;
+        while left != 0 {
+            let bit = left.trailing_zeros();
+            left &= left - 1;
+            found |= u64::from(is_meant_v6(self.v6[values[bit as usize] as usize])) << bit;
+        }
+        found
+    }
+
+    fn is_v6(&self, slot: usize) -> bool {
+        self.are_v6[slot / 64] & (1 << (slot % 64)) != 0
+    }
+
+    fn acquire(&mut self, address: Ipv6Addr) -> u32 {
+        let number = match self.numbers.get(&address) {
+            Some(number) => *number,
+            None => {
+                let number = self.free.pop().unwrap_or_else(|| {
+                    self.v6.push(Ipv6Addr::UNSPECIFIED);
+                    self.uses.push(0);
+                    u32::try_from(self.v6.len() - 1).expect("there are fewer addresses than slots")
+                });
+                self.v6[number as usize] = address;
+                self.numbers.insert(address, number);
+                number
+            }
+        };
+        self.uses[number as usize] += 1;
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(addresses: &[&str]) -> Addresses {
+        let mut column = Addresses::default();
+        column.grow(64);
+        for (slot, address) in addresses.iter().enumerate() {
+            column.put(slot, address.parse().unwrap());
+        }
+        column
+    }
+
+    #[test]
+    fn an_ipv6_address_is_kept_once_and_forgotten_with_its_last_session() {
+        let mut column = filled(&["2001:db8::1", "10.0.0.1", "2001:db8::1", "::1"]);
+        assert_eq!(column.v6.len(), 2);
+        column.take(0);
+        column.take(2);
+        column.put(0, "2001:db8::2".parse().unwrap());
+        column.put(2, [9, 9, 9, 9].into());
+        assert_eq!(column.v6.len(), 2);
+        let all = [0, 1, 2, 3].map(|slot| column.get(slot).to_string());
+        assert_eq!(all, ["2001:db8::2", "10.0.0.1", "9.9.9.9", "::1"]);
+    }
+
+    #[test]
+    fn each_family_is_asked_about_its_own_slots() {
+        let column = filled(&["0.0.0.1", "::1", "0.0.0.2", "::2"]);
+        let found = column.matching(0, |value| value == 1, |address| address == Ipv6Addr::LOCALHOST);
+        assert_eq!(found & 0b1111, 0b0011);
+        assert_eq!(column.matching(0, |_| false, |_| true), 0b1010);
+    }
+}

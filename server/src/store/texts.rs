@@ -1,0 +1,137 @@
+//! Texts one after the other, to be searched as one.
+
+use memchr::memmem;
+
+/// Ends every text, and fills the room of those that are gone: no byte of UTF-8.
+const END: u8 = 0xff;
+/// The room of texts that are gone is given back when it is more than this and more than half.
+const WASTE: usize = 4_096;
+
+/// In the place of a beginning: no text has this number.
+const NONE: u64 = u64::MAX;
+
+/// Texts by number.
+#[derive(Default)]
+pub(crate) struct Texts {
+    bytes: Vec<u8>,
+    /// By number: where the text begins.
+    begins: Vec<u64>,
+    /// Where texts begin or have begun, in order, with their numbers then.
+    in_order: Vec<(u64, u32)>,
+    wasted: usize,
+}
+
+impl Texts {
+    /// Makes a text the one of a number that has none.
+    pub(crate) fn put(&mut self, number: u32, text: &str) {
+        let at = number as usize;
+        if self.begins.len() <= at {
+            self.begins.resize(at + 1, NONE);
+        }
+        let begin = self.bytes.len() as u64;
+        self.begins[at] = begin;
+        self.in_order.push((begin, number));
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(END);
+    }
+
+    /// Takes the text of a number away.
+    pub(crate) fn take(&mut self, number: u32) {
+        let begin = std::mem::replace(&mut self.begins[number as usize], NONE) as usize;
+        let length = self.length(begin);
+        self.bytes[begin..begin + length].fill(END);
+        self.wasted += length + 1;
+        if self.wasted > WASTE.max(self.bytes.len() / 2) {
+            self.give_back();
+        }
+    }
+
+    /// The text of a number; empty for one that has none.
+    pub(crate) fn get(&self, number: u32) -> &[u8] {
+        match self.begins.get(number as usize) {
+            None | Some(&NONE) => &[],
+            Some(begin) => {
+                let begin = *begin as usize;
+                &self.bytes[begin..begin + self.length(begin)]
+            }
+        }
+    }
+
+    /// Tells the number of each text that contains `part`, which is not empty.
+    pub(crate) fn containing(&self, part: &str, mut tell: impl FnMut(u32)) {
+        let finder = memmem::Finder::new(part);
+        let (mut from, mut passed) = (0, 0);
+        while let Some(found) = finder.find(&self.bytes[from..]) {
+            let at = (from + found) as u64;
+            passed += self.in_order[passed..].partition_point(|(begin, _)| *begin <= at);
+            let (begin, number) = self.in_order[passed - 1];
+            // The room of a text that is gone contains nothing: this one is there.
+            debug_assert_eq!(self.begins[number as usize], begin);
+            tell(number);
+            from = self.in_order.get(passed).map_or(self.bytes.len(), |(next, _)| *next as usize);
+        }
+    }
+
+    fn length(&self, begin: usize) -> usize {
+        memchr::memchr(END, &self.bytes[begin..]).unwrap_or(0)
+    }
+
+    fn give_back(&mut self) {
+        let old = std::mem::take(self);
+        self.begins = vec![NONE; old.begins.len()];
+        self.bytes.reserve_exact(old.bytes.len() - old.wasted);
+        for (begin, number) in old.in_order {
+            if old.begins[number as usize] == begin {
+                let begin = begin as usize;
+                let end = begin + memchr::memchr(END, &old.bytes[begin..]).unwrap_or(0);
+                self.begins[number as usize] = self.bytes.len() as u64;
+                self.in_order.push((self.bytes.len() as u64, number));
+                self.bytes.extend_from_slice(&old.bytes[begin..=end]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_what_contains_the_part(
+            steps in proptest::collection::vec((0..40_u32, proptest::option::of("[abé]{0,6}")), 0..400),
+            part in "[abé]{1,2}",
+            long in any::<bool>(),
+        ) {
+            let mut texts = Texts::default();
+            let mut model = BTreeMap::<u32, String>::new();
+            for (number, text) in steps {
+                match (text, model.contains_key(&number)) {
+                    (Some(text), false) => {
+                        let text = if long { text.repeat(40) } else { text };
+                        texts.put(number, &text);
+                        model.insert(number, text);
+                    }
+                    (None, true) => {
+                        texts.take(number);
+                        model.remove(&number);
+                    }
+                    _ => {}
+                }
+            }
+            let mut found = Vec::new();
+            texts.containing(&part, |number| found.push(number));
+            found.sort_unstable();
+            let expected: Vec<_> =
+                model.iter().filter(|(_, text)| text.contains(&part)).map(|(number, _)| *number).collect();
+            prop_assert_eq!(found, expected);
+            for (number, text) in &model {
+                prop_assert_eq!(texts.get(*number), text.as_bytes());
+            }
+        }
+    }
+}
