@@ -6,3 +6,4 @@ pub(crate) mod frame;
 pub(crate) mod icon;
 pub(crate) mod notice;
 pub(crate) mod reactive;
+pub(crate) mod status;

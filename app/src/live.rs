@@ -53,6 +53,8 @@ impl View {
 pub enum ClientMessage {
     /// Show me this from now on.
     Watch(View),
+    /// Show me my own sessions from now on. The view's key is then 0.
+    WatchOwn,
     /// The user did something in the tab: counts as activity.
     Active,
 }

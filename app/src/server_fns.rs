@@ -13,7 +13,7 @@ use leptos::{prelude::*, server_fn::codec::Json};
 use crate::{
     error::AppError,
     session::{
-        SessionId,
+        Session, SessionId,
         column::Columns,
         page::Page,
         query::SessionQuery,
@@ -30,6 +30,17 @@ pub async fn list_sessions(query: SessionQuery, input: bool) -> Result<Page, App
         backend.sessions.touch(asker.session_id);
     }
     backend::answered(backend.sessions.list(&asker, &query))
+}
+
+/// The asker's own sessions: what My Sessions polls while the live channel cannot be had. Activity as with
+/// [`list_sessions`].
+#[server(prefix = "/rpc", endpoint = "list_own_sessions", input = Json, output = Json)]
+pub async fn list_own_sessions(input: bool) -> Result<Vec<Session>, AppError> {
+    let (backend, asker) = backend::asked()?;
+    if input {
+        backend.sessions.touch(asker.session_id);
+    }
+    Ok(backend.sessions.own(&asker))
 }
 
 /// What [`delete_sessions`] would do, for the confirmation.

@@ -126,7 +126,7 @@ test("an answer that comes late is told and closes no other question", async ({ 
   await admin.askToDelete("slow-a");
   await admin.dialog.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(admin.dialog.getByRole("button", { name: "Deleting…" })).toBeDisabled();
-  await admin.cancel();
+  await admin.dialog.getByRole("button", { name: "Close" }).click();
   await admin.askToDelete("slow-b");
   answer();
 

@@ -29,11 +29,29 @@ test.describe("My Sessions", { tag: "@basic" }, () => {
   });
 });
 
+test("My Sessions follows without a reload", async ({ page, open, server, adminApi }) => {
+  await signIn(page, "anna");
+  await open(page, "/account/sessions");
+  const ends = page.getByRole("button", { name: "End session from 127.0.0.1" });
+  const before = await ends.count();
+  const other = await Api.signIn(server, "anna", undefined, "my-phone/1");
+  await expect(ends).toHaveCount(before + 1);
+  await expect(page.getByText("my-phone 1")).toBeVisible();
+  const instant = page.getByRole("row", { name: "my-phone" }).locator("time").last();
+  const first = await instant.getAttribute("datetime");
+  await expect(async () => {
+    await other.isSignedIn();
+    expect(await instant.getAttribute("datetime")).not.toBe(first);
+  }).toPass();
+  await adminApi.delete(other.session.id);
+  await expect(ends).toHaveCount(before);
+});
+
 test("the keyboard stays at the table when its row has gone", async ({ page, open, server }) => {
   await Api.signIn(server, "bert");
   await signIn(page, "bert");
   await open(page, "/account/sessions");
   await page.getByRole("button", { name: "End session from 127.0.0.1" }).first().press("Enter");
   await expect(page.getByText("Session ended.")).toBeVisible();
-  await expect.poll(() => page.evaluate(() => document.activeElement?.querySelector("table") !== null)).toBe(true);
+  await expect(page.locator(".sheet")).toBeFocused();
 });

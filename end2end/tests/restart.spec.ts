@@ -35,4 +35,5 @@ test("an open console finds its way back", async ({ admin, server, adminApi, bro
   await adminApi.register({ username: "cleo", address: "10.20.9.1" });
   // Longer than the pause between two attempts.
   await expect(admin.row("cleo")).toHaveCount(1, { timeout: 20_000 });
+  await expect(admin.page.getByText("Live", { exact: true })).toBeVisible({ timeout: 20_000 });
 });

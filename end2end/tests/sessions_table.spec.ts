@@ -87,16 +87,37 @@ test("the last shown column stays", async ({ consoleOf }) => {
 
 test("of column choices in quick succession the last one stays", async ({ consoleOf }) => {
   const erin = await consoleOf("erin");
-  let waiting = 0;
+  let sent = 0;
+  let answered = 0;
   await erin.page.route("**/rpc/set_columns", async (route) => {
-    // The first answer is the slowest.
-    await new Promise((resolve) => setTimeout(resolve, waiting++ === 0 ? 500 : 0));
+    // The first is the slowest.
+    const delay = sent++ === 0 ? 500 : 0;
+    await new Promise((resolve) => setTimeout(resolve, delay));
     await route.continue();
   });
+  erin.page.on("response", (response) => (answered += Number(response.url().endsWith("/rpc/set_columns"))));
   await erin.chooseColumns(COLUMNS);
-  const saved = erin.page.waitForResponse((response) => response.url().endsWith("/rpc/set_columns"));
-  await saved;
-  await expect.poll(async () => (await consoleOf("erin")).columns()).toEqual(COLUMNS);
+  await expect.poll(() => sent > 1 && answered === sent).toBe(true);
+  expect(await (await consoleOf("erin")).columns()).toEqual(COLUMNS);
+});
+
+test("rows that are not shown any more cannot be selected", async ({ admin, adminApi }) => {
+  await adminApi.register({ username: "left-a", address: "10.20.8.1" });
+  let isStalled = false;
+  await admin.page.routeWebSocket("**/live", (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((message) => {
+      if (!isStalled) server.send(message);
+    });
+  });
+  await admin.open("q=left-");
+  await expect(admin.page.getByText("Live", { exact: true })).toBeVisible();
+  isStalled = true;
+
+  await admin.chooseType("Browser only");
+  await expect(admin.row("left-a")).toHaveCount(0);
+  await admin.selectAll.click();
+  await expect(admin.deleteSelected).toBeHidden();
 });
 
 test.describe("the filter", { tag: "@basic" }, () => {

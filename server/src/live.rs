@@ -10,10 +10,7 @@ use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 use app::{
     live::{CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
     principal::{Principal, Role},
-    session::{
-        query::{MAX_LIMIT, MAX_SEARCH},
-        store::EndReason,
-    },
+    session::{query::MAX_LIMIT, store::EndReason},
 };
 use axum::{
     Extension,
@@ -25,7 +22,7 @@ use axum::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use self::hub::Frame;
+use self::hub::{Frame, Watched};
 use crate::state::AppState;
 
 /// How often the tab is told that the link is alive.
@@ -121,16 +118,21 @@ impl Tab {
             Ok(ClientMessage::Watch(_)) if self.asker.role != Role::Administrator => {
                 Err(Over::Close { code: 4403, reason: "only an administrator may watch" })
             }
-            Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => {
-                self.frames = Some(self.state.hub.watch(view).await);
-                self.shown = None;
-                self.show().await?;
-                // A frame that others share may be old; the clock must not be.
-                self.tick().await
+            Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => self.watch(Watched::List(view)).await,
+            Ok(ClientMessage::Watch(_)) => {
+                Err(Over::Close { code: 1008, reason: "the view is too large or its search cannot be understood" })
             }
-            Ok(ClientMessage::Watch(_)) => Err(Over::Close { code: 1008, reason: "the view is too large" }),
+            Ok(ClientMessage::WatchOwn) => self.watch(Watched::Own(self.asker.username.clone())).await,
             Err(_) => Err(Over::Close { code: 1008, reason: "the message cannot be read" }),
         }
+    }
+
+    async fn watch(&mut self, view: Watched) -> Result<(), Over> {
+        self.frames = Some(self.state.hub.watch(view).await);
+        self.shown = None;
+        self.show().await?;
+        // A frame that others share may be old; the clock must not be.
+        self.tick().await
     }
 
     /// Sends the newest frame: as a patch to a tab that has the one before, else from scratch.
@@ -172,7 +174,5 @@ async fn changed(frames: &mut Option<watch::Receiver<Arc<Frame>>>) {
 
 fn is_reasonable(view: &View) -> bool {
     let most = MAX_LIMIT as usize;
-    (1..=MAX_LIMIT).contains(&view.query.limit)
-        && view.query.filter.search.len() <= MAX_SEARCH
-        && view.held.as_ref().is_none_or(|held| held.ids.len() <= most)
+    view.query.validated().is_ok() && view.held.as_ref().is_none_or(|held| held.ids.len() <= most)
 }

@@ -51,6 +51,7 @@ impl Checks {
         stages.run("binary", || keepwatch::build(workspace))?;
         if let Some(node) = node.filter(|_| !self.skip_browser) {
             let chromium = stages.run("chromium", || chromium::find(&node))?;
+            stages.run("types of the browser tests", || run(node.tool("tsc").arg("--noEmit")))?;
             stages.run("browser tests", || browser_tests(workspace, &node, &chromium, &self.playwright))?;
         }
         stages.report();

@@ -23,8 +23,8 @@ use crate::{
     error::AppError,
     live::{CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
     paths,
-    server_fns::list_sessions,
-    session::{page::Page, query::SessionQuery},
+    server_fns::{list_own_sessions, list_sessions},
+    session::{Session, page::Page, query::SessionQuery},
     time::Timestamp,
 };
 
@@ -57,11 +57,14 @@ pub(crate) enum Heard {
     Message(ServerMessage),
     /// The answer to a poll of this query.
     Polled(SessionQuery, Page),
+    /// The answer to a poll of one's own sessions.
+    Own(Vec<Session>),
 }
 
 struct Channel {
     heard: Box<dyn Fn(Heard)>,
-    view: RefCell<Option<View>>,
+    /// What is shown: asked for again at each connection.
+    wanted: RefCell<Option<ClientMessage>>,
     socket: RefCell<Option<WebSocket>>,
     handlers: [Function; 3],
     failures: Cell<u32>,
@@ -82,7 +85,7 @@ thread_local! {
 pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
     let channel = Rc::new(Channel {
         heard: Box::new(heard),
-        view: RefCell::default(),
+        wanted: RefCell::default(),
         socket: RefCell::default(),
         handlers: [
             callback(|_| with(Channel::opened)),
@@ -103,9 +106,18 @@ pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
 
 /// Shows this view from now on.
 pub(crate) fn watch(view: View) {
+    want(ClientMessage::Watch(view));
+}
+
+/// Shows one's own sessions from now on.
+pub(crate) fn watch_own() {
+    want(ClientMessage::WatchOwn);
+}
+
+fn want(message: ClientMessage) {
     with(|channel| {
-        *channel.view.borrow_mut() = Some(view);
-        channel.send_view();
+        *channel.wanted.borrow_mut() = Some(message);
+        channel.ask();
         if channel.polling.borrow().is_some() {
             poll(channel);
         }
@@ -155,7 +167,7 @@ impl Channel {
     fn opened(self: &Rc<Self>) {
         drop(self.polling.take());
         (self.heard)(Heard::Link(Link::Live));
-        self.send_view();
+        self.ask();
         self.tell_input();
     }
 
@@ -198,8 +210,7 @@ impl Channel {
     fn listen_for_silence(self: &Rc<Self>) {
         if self.socket.borrow().is_some() && now().since(self.last_frame.get()) >= SILENCE {
             self.hang_up();
-            (self.heard)(Heard::Link(Link::Lost));
-            self.connect();
+            self.failed();
         }
     }
 
@@ -226,9 +237,9 @@ impl Channel {
         }
     }
 
-    fn send_view(self: &Rc<Self>) {
-        if let Some(view) = self.view.borrow().clone() {
-            self.send(&ClientMessage::Watch(view));
+    fn ask(self: &Rc<Self>) {
+        if let Some(wanted) = &*self.wanted.borrow() {
+            self.send(wanted);
         }
     }
 
@@ -258,22 +269,25 @@ impl Channel {
     }
 }
 
-/// Asks for what the view shows; without a view, whether the session is still there.
+/// Asks for what is shown.
 fn poll(channel: &Rc<Channel>) {
     let channel = Rc::clone(channel);
-    let query = channel
-        .view
-        .borrow()
-        .as_ref()
-        .map_or_else(|| SessionQuery { limit: 1, ..SessionQuery::default() }, |view| view.query.clone());
+    let wanted = channel.wanted.borrow().clone();
     let input = channel.untold_input.take();
     spawn_local(async move {
-        let answer = list_sessions(query.clone(), input).await;
+        let answer = match wanted {
+            Some(ClientMessage::Watch(View { query, .. })) => {
+                list_sessions(query.clone(), input).await.map(|page| Heard::Polled(query, page))
+            }
+            Some(ClientMessage::WatchOwn | ClientMessage::Active) | None => {
+                list_own_sessions(input).await.map(Heard::Own)
+            }
+        };
         if channel.polling.borrow().is_none() {
             return;
         }
         let heard = match answer {
-            Ok(page) => vec![Heard::Link(Link::Polling), Heard::Polled(query, page)],
+            Ok(polled) => vec![Heard::Link(Link::Polling), polled],
             Err(error) if is_signed_out(&error) => Vec::new(),
             Err(AppError::Unreachable) => {
                 channel.untold_input.set(channel.untold_input.get() || input);

@@ -11,59 +11,150 @@ use crate::{
     components::{
         clock::{Clock, instant},
         frame::{Frame, Here},
-        icon::icon,
         notice::failure,
-        reactive::{flag, text},
+        reactive::{Text, flag, text},
+        status::{Status, StatusLine},
     },
-    live::ServerMessage,
+    live::{ServerMessage, Snapshot},
     paths,
     server_fns::end_own_session,
     session::{Session, SessionId},
 };
 
+/// One's own sessions as the page shows them. A handle: copies are the same.
+#[derive(Clone, Copy)]
+struct Own {
+    rows: RwSignal<Vec<Row>>,
+    current: SessionId,
+    clock: Clock,
+    status: Status,
+    sheet: NodeRef<html::Div>,
+    state: StoredValue<Snapshot>,
+}
+
+/// A session whose cells follow it.
+#[derive(Clone, Copy)]
+struct Row {
+    id: SessionId,
+    session: RwSignal<Session>,
+}
+
 /// See [`MySessionsData`].
 #[component]
 pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
     let MySessionsData { viewer, sessions, current, now, notice } = data;
-    let clock = Clock::new(now);
-    let status = RwSignal::new(notice.unwrap_or_default());
-    let sheet = NodeRef::new();
-    Effect::new(move |_| untrack(move || start(clock)));
-    let rows = sessions
-        .into_iter()
-        .map(|session| {
-            let is_current = session.id == current;
-            view! { <OwnSession session is_current clock status sheet/> }
-        })
-        .collect_view();
-    let class = move || if status.with(String::is_empty) { "status empty" } else { "status" };
+    let own = Own {
+        rows: RwSignal::new(sessions.into_iter().map(Row::new).collect()),
+        current,
+        clock: Clock::new(now),
+        status: Status::new(notice),
+        sheet: NodeRef::new(),
+        state: StoredValue::default(),
+    };
+    Effect::new(move |_| untrack(move || own.start()));
     view! {
         <Frame viewer here=Here::MySessions>
             <div class="heading">
                 <h1>"My Sessions"</h1>
             </div>
-            <p role="status" class=text(move || class().to_owned())>
-                {text(move || status.get())}
-            </p>
-            <div class="sheet" tabindex="-1" node_ref=sheet>
+            <StatusLine status=own.status/>
+            <div class="sheet" tabindex="-1" node_ref=own.sheet>
                 <table role="table" class="own-table">
                     <caption class="visually-hidden">"My sessions"</caption>
                     <OwnHead/>
-                    <tbody role="rowgroup" class="rows">{rows}</tbody>
+                    <tbody role="rowgroup" class="rows">
+                        <For each=move || own.rows.get() key=|row| row.id let:row>
+                            <OwnSession own row/>
+                        </For>
+                    </tbody>
                 </table>
             </div>
         </Frame>
     }
 }
 
-/// Keeps the clock running and waits for the session's end, at which the tab goes to sign-in.
-fn start(clock: Clock) {
-    clock.start();
-    channel::open(move |heard| {
-        if let Heard::Message(ServerMessage::Tick(now)) = heard {
-            clock.set(now);
+impl Row {
+    fn new(session: Session) -> Self {
+        Self { id: session.id, session: RwSignal::new(session) }
+    }
+
+    fn text(self, of: fn(&Session) -> String) -> Text {
+        text(move || self.session.with(of))
+    }
+}
+
+impl Own {
+    /// Follows the live channel. When the session in use ends, the tab goes to sign-in.
+    fn start(self) {
+        self.clock.start();
+        self.status.start();
+        channel::open(move |heard| self.hear(heard));
+        channel::watch_own();
+    }
+
+    fn hear(self, heard: Heard) {
+        let sessions = match heard {
+            Heard::Message(ServerMessage::Tick(now)) => return self.clock.set(now),
+            Heard::Message(ServerMessage::Snapshot(snapshot)) => {
+                self.clock.set(snapshot.now);
+                self.state.set_value(snapshot);
+                self.state.with_value(|state| state.sessions.clone())
+            }
+            Heard::Message(ServerMessage::Patch(patch)) => {
+                self.clock.set(patch.now);
+                self.state.update_value(|state| state.apply(patch));
+                self.state.with_value(|state| state.sessions.clone())
+            }
+            Heard::Own(sessions) => sessions,
+            Heard::Link(_) | Heard::Polled(..) => return,
+        };
+        self.show(sessions);
+    }
+
+    /// The rows stay in their order: what is new comes last, what has ended goes.
+    fn show(self, sessions: Vec<Session>) {
+        let mut rows = self.rows.get_untracked();
+        rows.retain(|row| sessions.iter().any(|session| session.id == row.id));
+        for session in sessions {
+            match rows.iter().find(|row| row.id == session.id) {
+                Some(row) if row.session.with_untracked(|shown| *shown == session) => {}
+                Some(row) => row.session.set(session),
+                None => rows.push(Row::new(session)),
+            }
         }
-    });
+        self.set(rows);
+    }
+
+    fn set(self, rows: Vec<Row>) {
+        let is_same =
+            self.rows.with_untracked(|shown| shown.iter().map(|row| row.id).eq(rows.iter().map(|row| row.id)));
+        if !is_same {
+            self.rows.set(rows);
+        }
+    }
+
+    fn end(self, id: SessionId, is_under_way: RwSignal<bool>) {
+        is_under_way.set(true);
+        spawn_local(async move {
+            match end_own_session(id).await {
+                Ok(()) => {
+                    // The button goes with its row: the keyboard stays at the table.
+                    if let Some(sheet) = self.sheet.get_untracked() {
+                        browser::focus(&sheet);
+                    }
+                    let others =
+                        self.rows.with_untracked(|rows| rows.iter().copied().filter(|row| row.id != id).collect());
+                    self.set(others);
+                    self.status.say("Session ended.".to_owned());
+                }
+                Err(error) if browser::is_signed_out(&error) => {}
+                Err(error) => {
+                    self.status.say(failure(&error));
+                    is_under_way.set(false);
+                }
+            }
+        });
+    }
 }
 
 #[component]
@@ -86,73 +177,90 @@ fn OwnHead() -> impl IntoView {
 }
 
 #[component]
-fn OwnSession(
-    session: Session,
-    is_current: bool,
-    clock: Clock,
-    status: RwSignal<String>,
-    sheet: NodeRef<html::Div>,
-) -> impl IntoView {
-    let Session { id, session_type, address, server_name, user_agent, client, created_at, last_active_at, .. } =
-        session;
-    let address = address.to_string();
-    let is_gone = RwSignal::new(false);
+fn OwnSession(own: Own, row: Row) -> impl IntoView {
+    let is_current = row.id == own.current;
     // The one in use ends with "Sign out" in the menu.
-    let name = format!("End session from {address} in {client}, signed in {}", created_at.in_words());
-    let end = (!is_current).then(|| view! { <End id name is_gone status sheet/> });
+    let end = (!is_current).then(|| view! { <End own row/> });
+    let last_active = move || Some(row.session.with(|session| session.last_active_at));
+    let created = move || Some(row.session.with(|session| session.created_at));
     view! {
-        <tr role="row" class="row" hidden=flag(move || is_gone.get())>
+        <tr role="row" class="row">
             <td role="cell" class="session_type">
-                <span class="type" data-type=session_type.as_str()>
-                    {icon(session_type.as_str())}
-                    <span>{session_type.label()}</span>
+                <span class="type" data-type=row.text(|session| session.session_type.as_str().to_owned())>
+                    <svg class="icon" aria-hidden="true">
+                        <use_ href=row.text(|session| format!("#icon-{}", session.session_type.as_str()))></use_>
+                    </svg>
+                    <span>{row.text(|session| session.session_type.label().to_owned())}</span>
                 </span>
                 {is_current.then(|| view! { <span class="chip">"This session"</span> })}
             </td>
-            <td role="cell" class="address">{address}</td>
-            <td role="cell" class="server_name">{server_name.to_string()}</td>
-            <td role="cell" class="user_agent" title=user_agent.to_string()>{client.to_string()}</td>
-            <td role="cell" class="created">{instant(clock, move || Some(created_at))}</td>
-            <td role="cell" class="last_active">{instant(clock, move || Some(last_active_at))}</td>
+            <td role="cell" class="address" title=row.text(|session| session.address.to_string())>
+                {row.text(|session| session.address.to_string())}
+            </td>
+            <td role="cell" class="server_name" title=row.text(|session| session.server_name.to_string())>
+                {row.text(|session| session.server_name.to_string())}
+            </td>
+            <td role="cell" class="user_agent" title=row.text(|session| session.user_agent.to_string())>
+                {row.text(|session| session.client.to_string())}
+            </td>
+            <td role="cell" class="created">{instant(own.clock, created)}</td>
+            <td role="cell" class="last_active">{instant(own.clock, last_active)}</td>
             <td role="cell" class="actions">{end}</td>
         </tr>
     }
 }
 
 #[component]
-fn End(
-    id: SessionId,
-    name: String,
-    is_gone: RwSignal<bool>,
-    status: RwSignal<String>,
-    sheet: NodeRef<html::Div>,
-) -> impl IntoView {
+fn End(own: Own, row: Row) -> impl IntoView {
     let is_under_way = RwSignal::new(false);
     let end = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        is_under_way.set(true);
-        spawn_local(async move {
-            match end_own_session(id).await {
-                Ok(()) => {
-                    is_gone.set(true);
-                    status.set("Session ended.".to_owned());
-                    // The button goes with its row: the keyboard stays at the table.
-                    if let Some(sheet) = sheet.get_untracked() {
-                        browser::focus(&sheet);
-                    }
-                }
-                Err(error) if browser::is_signed_out(&error) => {}
-                Err(error) => status.set(failure(&error)),
-            }
-            is_under_way.set(false);
-        });
+        own.end(row.id, is_under_way);
     };
     view! {
         <form method="post" action=paths::MY_SESSIONS on:submit=end>
-            <input type="hidden" name="id" value=id.to_string()/>
-            <button type="submit" class="button" aria-label=name disabled=flag(move || is_under_way.get())>
+            <input type="hidden" name="id" value=row.id.to_string()/>
+            <button
+                type="submit"
+                class="button"
+                aria-label=row.text(name)
+                disabled=flag(move || is_under_way.get())
+            >
                 "End"
             </button>
         </form>
+    }
+}
+
+/// `End session from 10.20.4.17 in Chrome 156 on Linux, signed in 2026-11-23 23:04:05 UTC`: a name of its own for each.
+fn name(session: &Session) -> String {
+    let Session { address, client, created_at, .. } = session;
+    let within = if client.is_empty() { String::new() } else { format!(" in {client}") };
+    format!("End session from {address}{within}, signed in {}", created_at.in_words())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{session::SessionType, time::Timestamp};
+
+    #[test]
+    fn a_session_ends_by_a_name_of_its_own() {
+        let session = |client: &str| Session {
+            id: SessionId(1),
+            username: "anna".into(),
+            session_type: SessionType::RestApi,
+            address: [10, 20, 4, 17].into(),
+            server_name: "keep-01".into(),
+            user_agent: "".into(),
+            client: client.into(),
+            created_at: Timestamp::from_millis(1_795_475_045_000),
+            last_active_at: Timestamp::default(),
+        };
+        assert_eq!(
+            name(&session("Chrome 156 on Linux")),
+            "End session from 10.20.4.17 in Chrome 156 on Linux, signed in 2026-11-23 23:04:05 UTC"
+        );
+        assert_eq!(name(&session("")), "End session from 10.20.4.17, signed in 2026-11-23 23:04:05 UTC");
     }
 }

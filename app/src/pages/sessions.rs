@@ -29,6 +29,7 @@ use crate::{
     components::{
         frame::{Frame, Here},
         reactive::text,
+        status::StatusLine,
     },
     paths,
     session::query::SessionQuery,
@@ -49,7 +50,7 @@ pub(crate) fn SessionsPage(data: SessionsData) -> impl IntoView {
                 <Problems problems/>
                 <Tiles list/>
                 <Bar list query=query.clone()/>
-                <Status list/>
+                <StatusLine status=list.status/>
                 <Table list/>
                 <Foot list query=query.clone() shown/>
             </div>
@@ -71,17 +72,6 @@ fn Problems(problems: Vec<String>) -> impl IntoView {
             </div>
         }
     })
-}
-
-/// What the last action did.
-#[component]
-fn Status(list: List) -> impl IntoView {
-    let class = move || if list.status.with(String::is_empty) { "status empty" } else { "status" };
-    view! {
-        <p role="status" class=text(move || class().to_owned())>
-            {text(move || list.status.get())}
-        </p>
-    }
 }
 
 /// What the checkboxes and buttons of the rows submit where there is no JavaScript: the same page, asking.

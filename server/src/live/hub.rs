@@ -21,6 +21,15 @@ const PACE: Duration = Duration::from_millis(200);
 /// How long a tab waits for a frame that knows of every change before it was asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a tab shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Watched {
+    /// Part of the list: for administrators.
+    List(View),
+    /// The sessions of the user of this name: for themselves.
+    Own(Arc<str>),
+}
+
 /// The newest state of a view, and the way to it from the one before.
 pub struct Frame {
     /// Counts the frames of this view.
@@ -55,7 +64,7 @@ fn encoded(message: &ServerMessage) -> Utf8Bytes {
 pub struct LiveHub {
     sessions: Arc<Sessions>,
     tasks: TaskTracker,
-    views: Mutex<HashMap<View, Followed>>,
+    views: Mutex<HashMap<Watched, Followed>>,
 }
 
 /// A view that a task follows.
@@ -90,7 +99,7 @@ impl LiveHub {
 
     /// Follows a view. The first frame is there at once and knows of every change so far: whoever asks to see what is
     /// new must not be shown what was. The caller must have checked that the tab may see it.
-    pub async fn watch(self: &Arc<Self>, view: View) -> watch::Receiver<Arc<Frame>> {
+    pub async fn watch(self: &Arc<Self>, view: Watched) -> watch::Receiver<Arc<Frame>> {
         let store = self.sessions.store();
         if let Some((followed, _kept)) = self.followed(&view) {
             return followed.join(store.revision()).await;
@@ -116,7 +125,7 @@ impl LiveHub {
     }
 
     /// A view that is followed already, and what keeps it from being forgotten.
-    fn followed(&self, view: &View) -> Option<(Followed, watch::Receiver<Arc<Frame>>)> {
+    fn followed(&self, view: &Watched) -> Option<(Followed, watch::Receiver<Arc<Frame>>)> {
         let views = self.lock();
         let followed = views.get(view)?;
         Some((followed.clone(), followed.frames.subscribe()))
@@ -124,7 +133,7 @@ impl LiveHub {
 
     async fn follow(
         self: Arc<Self>,
-        view: View,
+        view: Watched,
         mut state: Snapshot,
         followed: Followed,
         mut revisions: BoxStream<'static, Revision>,
@@ -151,7 +160,7 @@ impl LiveHub {
     }
 
     /// Under the lock, so that no tab can begin to watch a view that is being forgotten.
-    fn forget_if_unwatched(&self, view: &View) -> bool {
+    fn forget_if_unwatched(&self, view: &Watched) -> bool {
         let mut views = self.lock();
         let unwatched = views.get(view).is_none_or(|followed| followed.frames.is_closed());
         if unwatched {
@@ -160,18 +169,31 @@ impl LiveHub {
         unwatched
     }
 
-    async fn read(&self, view: &View) -> Snapshot {
+    async fn read(&self, view: &Watched) -> Snapshot {
         let (sessions, view) = (self.sessions.clone(), view.clone());
         // One pass over a million sessions takes milliseconds: not on the async threads.
         tokio::task::spawn_blocking(move || read(&sessions, &view)).await.unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<View, Followed>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Watched, Followed>> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn read(sessions: &Sessions, view: &View) -> Snapshot {
+fn read(sessions: &Sessions, view: &Watched) -> Snapshot {
+    match view {
+        Watched::List(view) => read_list(sessions, view),
+        Watched::Own(username) => read_own(sessions, username),
+    }
+}
+
+fn read_own(sessions: &Sessions, username: &str) -> Snapshot {
+    let (store, now) = (sessions.store(), sessions.now());
+    let revision = store.revision();
+    Snapshot { now, revision, sessions: store.of_user(username), ..Snapshot::default() }
+}
+
+fn read_list(sessions: &Sessions, view: &View) -> Snapshot {
     let (store, now) = (sessions.store(), sessions.now());
     let page = store.list(&view.query, now);
     let (newer, rows) = match &view.held {

@@ -50,7 +50,7 @@ fn Filters(list: List, query: SessionQuery) -> impl IntoView {
                     type="search"
                     name="q"
                     aria-label="Search sessions"
-                    aria-keyshortcuts="/"
+                    aria-keyshortcuts="Control+K Meta+K"
                     placeholder="Search"
                     maxlength=MAX_SEARCH.to_string()
                     spellcheck="false"
@@ -58,7 +58,7 @@ fn Filters(list: List, query: SessionQuery) -> impl IntoView {
                     node_ref=search
                     on:input=move |event| list.search_soon(event_target_value(&event))
                 />
-                <kbd aria-hidden="true">"/"</kbd>
+                <kbd aria-hidden="true">"Ctrl K"</kbd>
             </div>
             <div class="types" role="radiogroup" aria-label="Session types">{types.into_iter().collect_view()}</div>
             {sort.map(|sort| view! { <input type="hidden" name="sort" value=sort/> })}

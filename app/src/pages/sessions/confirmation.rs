@@ -38,7 +38,7 @@ pub(super) fn Confirmation(list: List, ids: Vec<SessionId>, query: SessionQuery)
         >
             <form method="post" action=paths::SESSIONS>
                 <h2 id="question">{text(move || question().unwrap_or_default())}</h2>
-                <p>"They are signed out at once, on every application. Open tabs go to the sign-in page."</p>
+                <p>"These sessions end at once, in every application. Open Keepwatch tabs of theirs go to the sign-in page."</p>
                 <Preview list/>
                 <p class="notice error" role="alert" hidden=flag(move || list.problem.with(Option::is_none))>
                     {text(move || list.problem.get().unwrap_or_default())}
@@ -54,10 +54,11 @@ pub(super) fn Confirmation(list: List, ids: Vec<SessionId>, query: SessionQuery)
 /// "Cancel" is the dialog's own, also without JavaScript.
 #[component]
 fn Buttons(list: List) -> impl IntoView {
+    let away = move || if list.is_deleting() { "Close" } else { "Cancel" };
     let word = move || if list.is_deleting() { "Deleting…" } else { "Delete" };
     view! {
         <div class="buttons">
-            <button type="submit" class="button" formmethod="dialog" formnovalidate autofocus>"Cancel"</button>
+            <button type="submit" class="button" formmethod="dialog" formnovalidate autofocus>{text(move || away().to_owned())}</button>
             <button
                 type="submit"
                 class="button danger"

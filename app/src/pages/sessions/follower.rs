@@ -93,8 +93,11 @@ impl Follower {
         self.settle()
     }
 
-    /// Shows another filter or order from its first row; returns the view to watch.
+    /// Shows another filter or order from its first row; returns the view to watch. The rows of before are no longer
+    /// known: nothing of them is to be picked for something that is not shown.
     pub(super) fn query(&mut self, query: SessionQuery) -> View {
+        self.first = query.first;
+        self.rows.clear();
         self.view.query = query;
         self.read()
     }

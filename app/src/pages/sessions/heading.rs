@@ -42,7 +42,12 @@ fn state(link: Link) -> &'static str {
 
 /// Always there, so that what comes into it is read out.
 fn banner(link: Link) -> &'static str {
-    if trouble(link).is_empty() { "banner empty" } else { "banner" }
+    match link {
+        Link::Connecting | Link::Live => "banner empty",
+        Link::Lost => "banner",
+        // It may stay so: then not over the rows.
+        Link::Polling => "banner still",
+    }
 }
 
 fn trouble(link: Link) -> &'static str {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     browser::{self, channel::Link},
-    components::{clock::Clock, notice::failure},
+    components::{clock::Clock, notice::failure, status::Status},
     error::AppError,
     pages::{Confirm, SessionsData},
     server_fns::set_columns,
@@ -64,7 +64,7 @@ pub(super) struct List {
     /// Why the deletion that is asked about did not succeed.
     pub(super) problem: RwSignal<Option<String>>,
     /// What the last action did.
-    pub(super) status: RwSignal<String>,
+    pub(super) status: Status,
     /// Whether the page has come alive.
     pub(super) hydrated: RwSignal<bool>,
     /// The clock of the instants in the rows.
@@ -127,7 +127,7 @@ impl List {
             asking: RwSignal::new(confirm.as_ref().map(Asking::from)),
             deleting: RwSignal::new(None),
             problem: RwSignal::new(None),
-            status: RwSignal::new(notice.clone().unwrap_or_default()),
+            status: Status::new(notice.clone()),
             hydrated: RwSignal::new(false),
             clock: Clock::new(*now),
             elements: Elements::new(),
@@ -168,12 +168,7 @@ impl List {
 
     /// Says what an action did.
     fn say(self, text: String) {
-        self.status.set(text.clone());
-        browser::after(Duration::from_secs(10), move || {
-            if self.status.with_untracked(|status| *status == text) {
-                self.status.set(String::new());
-            }
-        });
+        self.status.say(text);
     }
 
     /// Says what went wrong.

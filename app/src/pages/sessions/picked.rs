@@ -63,17 +63,25 @@ impl Picked {
         }
     }
 
+    /// Whether a session came after all were picked: it cannot be picked beside them.
+    pub(super) fn is_newer(&self, id: SessionId) -> bool {
+        matches!(self, Self::AllBut { as_of, .. } if id > *as_of)
+    }
+
     /// Drops sessions that have ended.
     pub(super) fn forget(&mut self, ended: &[SessionId]) {
-        if let Self::These(ids) = self {
-            ids.retain(|id| !ended.contains(id));
+        let mut ended: Vec<_> = ended.iter().copied().filter(|id| self.contains(*id)).collect();
+        match self {
+            Self::These(ids) => ids.retain(|id| !ended.contains(id)),
+            Self::AllBut { except, .. } => except.append(&mut ended),
         }
     }
 
-    /// Takes the server's count of [`Picked::all`], unless something else has been picked since.
-    pub(super) fn count_all(&mut self, of: SessionId, count: u64) {
-        if let Self::AllBut { as_of, counted, .. } = self
-            && *as_of == of
+    /// Takes the server's count of a selection, unless something else has been picked since.
+    pub(super) fn count_all(&mut self, of: &Self, count: u64) {
+        if let (Self::AllBut { filter, as_of, counted, .. }, Self::AllBut { filter: of_filter, as_of: of_as_of, .. }) =
+            (self, of)
+            && (&*filter, &*as_of) == (of_filter, of_as_of)
         {
             *counted = Some(count);
         }
@@ -150,20 +158,25 @@ mod tests {
     fn all_but_a_few_is_one_value() {
         let mut picked = Picked::all(Filter::default(), SessionId(90));
         assert_eq!(picked.count(), None);
-        picked.count_all(SessionId(90), 80);
+        picked.count_all(&picked.clone(), 80);
         picked.set(&ids([7, 8]), false);
         picked.set(&ids([8]), true);
         assert_eq!(picked.count(), Some(79));
         assert!(picked.contains(SessionId(8)) && !picked.contains(SessionId(7)));
         assert!(!picked.contains(SessionId(91)), "newer than all were");
-        let except = ids([7]).to_vec();
+        assert!(picked.is_newer(SessionId(91)) && !Picked::default().is_newer(SessionId(91)));
+        picked.forget(&ids([7, 9, 95]));
+        assert_eq!(picked.count(), Some(78), "of those that ended one was picked");
+        let except = ids([7, 9]).to_vec();
         assert_eq!(picked.selection(), Selection::Matching { filter: Filter::default(), as_of: SessionId(90), except });
     }
 
     #[test]
     fn a_count_of_something_else_is_passed_over() {
         let mut picked = Picked::all(Filter::default(), SessionId(90));
-        picked.count_all(SessionId(80), 5);
+        picked.count_all(&Picked::all(Filter::default(), SessionId(80)), 5);
+        let filter = Filter { search: "anna".to_owned(), ..Filter::default() };
+        picked.count_all(&Picked::all(filter, SessionId(90)), 5);
         assert_eq!(picked.count(), None);
     }
 

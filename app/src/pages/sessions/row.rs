@@ -23,7 +23,9 @@ pub(super) fn table_row(list: List, slot: Slot) -> impl IntoView {
                 {slot.text(|session| session.address.to_string())}
             </td>
             {last_active_cell(list, slot)}
-            <td role="cell" class="server_name">{slot.text(|session| session.server_name.to_string())}</td>
+            <td role="cell" class="server_name" title=slot.text(|session| session.server_name.to_string())>
+                {slot.text(|session| session.server_name.to_string())}
+            </td>
             <td role="cell" class="user_agent" title=slot.text(|session| session.user_agent.to_string())>
                 {slot.text(|session| session.client.to_string())}
             </td>
@@ -33,6 +35,7 @@ pub(super) fn table_row(list: List, slot: Slot) -> impl IntoView {
 }
 
 fn select_cell(list: List, slot: Slot) -> impl IntoView {
+    let is_newer = move || slot.deletable().is_some_and(|id| list.picked.with(|picked| picked.is_newer(id)));
     let is_picked = move || slot.deletable().is_some_and(|id| list.picked.with(|picked| picked.contains(id)));
     view! {
         <td role="cell" class="select">
@@ -43,8 +46,8 @@ fn select_cell(list: List, slot: Slot) -> impl IntoView {
                 autocomplete="off"
                 value=slot.text(|session| session.id.to_string())
                 aria-label=slot.text(|session| format!("Select {}", in_words(session)))
-                title=slot.maybe(|shown| shown.own.then(|| OWN.to_owned()))
-                disabled=slot.is_spared()
+                title=maybe(move || if is_newer() { Some(NEWER.to_owned()) } else { slot.is_own().then(|| OWN.to_owned()) })
+                disabled=flag(move || slot.deletable().is_none() || is_newer())
                 hidden=slot.is_ended()
                 prop:checked=flag(is_picked)
                 on:click=move |event| list.pick_one(slot, event_target_checked(&event), event.shift_key())
@@ -53,6 +56,7 @@ fn select_cell(list: List, slot: Slot) -> impl IntoView {
     }
 }
 
+const NEWER: &str = "Newer than your selection of all: it is not part of it.";
 const OWN: &str = "You cannot delete your own session. End it under My Sessions.";
 
 fn user_cell(slot: Slot) -> impl IntoView {
@@ -60,7 +64,7 @@ fn user_cell(slot: Slot) -> impl IntoView {
         <td role="cell" class="username">
             <span class="user">
                 {avatar(move || slot.username())}
-                <span class="name">{text(move || slot.username())}</span>
+                <span class="name" title=text(move || slot.username())>{text(move || slot.username())}</span>
                 <span class="chip" hidden=slot.is_not(|shown| shown.own)>"You"</span>
                 <span class="chip" hidden=slot.is_not(|shown| shown.ended)>"Ended"</span>
             </span>

@@ -123,6 +123,11 @@ impl Slot {
         flag(move || !self.content.with(|content| content.shown().is_some_and(of)))
     }
 
+    /// Whether a session of whoever looks is in it.
+    pub(super) fn is_own(self) -> bool {
+        self.content.with(|content| content.shown().is_some_and(|shown| shown.own))
+    }
+
     /// Whether there is no row in it.
     pub(super) fn is_empty(self) -> Flag {
         flag(move || self.content.with(|content| *content == Content::Beyond))

@@ -145,6 +145,9 @@ fn another_filter_does_not_wait() {
     query.filter.search = "anna".to_owned();
     let view = follower.query(query.clone());
     assert_eq!(view, View { query, held: None });
+    assert!(shown(&follower).is_empty() && !follower.is_whole(), "what was shown cannot be picked for it");
+    follower.receive(frame(&view, &[7], 1, 0));
+    assert_eq!(shown(&follower), [(7, false)]);
 }
 
 #[test]

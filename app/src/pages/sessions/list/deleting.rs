@@ -47,7 +47,10 @@ impl List {
                 return;
             }
             match preview {
-                Ok(preview) if preview.sessions == 0 => self.say("These sessions have ended already.".to_owned()),
+                Ok(preview) if preview.sessions == 0 => {
+                    self.forget(&selection);
+                    self.say("These sessions have ended already.".to_owned());
+                }
                 Ok(preview) => self.asking.set(Some(Asking::new(number, selection, preview))),
                 Err(error) => self.failed(&error),
             }
@@ -98,14 +101,19 @@ impl List {
     }
 
     fn deleted(self, selection: &Selection, deleted: &Deleted) {
+        self.forget(selection);
+        self.say(outcome(deleted));
+        self.show_news();
+    }
+
+    /// Unpicks sessions that are no longer there.
+    fn forget(self, selection: &Selection) {
         let mut picked = self.picked.get_untracked();
         match selection {
             Selection::Ids(ids) => picked.forget(ids),
             Selection::Matching { .. } => picked = Picked::default(),
         }
         self.pick(picked);
-        self.say(outcome(deleted));
-        self.show_news();
     }
 }
 

@@ -83,6 +83,7 @@ impl List {
         self.query.set(query.clone());
         let part = SessionQuery { limit: self.limit(), ..query };
         let view = self.follower.try_update_value(|follower| follower.query(part));
+        self.fill();
         self.scroll_to(0.0);
         self.lay_out();
         self.watch(view);

@@ -26,6 +26,7 @@ impl List {
     /// Comes alive. In the browser only, once.
     pub(in crate::pages::sessions) fn start(self) {
         self.clock.start();
+        self.status.start();
         self.hydrated.set(true);
         self.scroll_to_first();
         self.lay_out();
@@ -68,6 +69,7 @@ impl List {
                 self.clock.set(told_at(&message));
                 self.follower.try_update_value(|follower| follower.receive(message)).flatten()
             }
+            Heard::Own(_) => None,
             Heard::Polled(query, page) => {
                 self.follower.try_update_value(|follower| follower.polled(&query, &page)).flatten()
             }
@@ -120,9 +122,10 @@ impl List {
         let Ok(event) = event.dyn_into::<KeyboardEvent>() else {
             return;
         };
-        let is_plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
+        let is_command = event.ctrl_key() || event.meta_key();
         match (event.key().as_str(), self.elements.search.get_untracked()) {
-            ("/", Some(search)) if is_plain => {
+            // Not a letter alone: whoever speaks to the browser would set it off (WCAG 2.1.4).
+            ("k", Some(search)) if is_command => {
                 event.prevent_default();
                 _ = search.focus();
             }

@@ -97,10 +97,11 @@ impl List {
         Some(end - start).filter(|height| *height >= 1.0)
     }
 
-    /// The table's header stays right below the bar, however many lines that takes.
+    /// The table's header stays right below the bar, however many lines that takes, and what is focused below both.
     fn note_bar_height(self) {
-        if let (Some(bar), Some(sheet)) = (self.elements.bar.get_untracked(), self.elements.sheet.get_untracked()) {
-            set_pixels(&sheet, "--bar-height", f64::from(bar.offset_height()));
+        let root = document().document_element().and_then(|root| root.dyn_into::<HtmlElement>().ok());
+        if let (Some(bar), Some(root)) = (self.elements.bar.get_untracked(), root) {
+            set_pixels(&root, "--bar-height", f64::from(bar.offset_height()));
         }
     }
 

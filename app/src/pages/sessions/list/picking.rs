@@ -39,7 +39,7 @@ impl List {
                 match preview_delete(all.selection()).await {
                     Ok(preview) => {
                         let mut picked = self.picked.get_untracked();
-                        picked.count_all(as_of, preview.sessions);
+                        picked.count_all(&all, preview.sessions);
                         self.pick(picked);
                     }
                     Err(error) => self.failed(&error),
