@@ -76,6 +76,8 @@ impl FromServerFnError for AppError {
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
+            // In the browser it is the answer that cannot be read, on the server the request.
+            ServerFnErrorErr::Deserialization(problem) if !cfg!(target_family = "wasm") => Self::Invalid(problem),
             ServerFnErrorErr::Request(_) | ServerFnErrorErr::Response(_) | ServerFnErrorErr::Deserialization(_) => {
                 Self::Unreachable
             }

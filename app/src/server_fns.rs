@@ -29,7 +29,7 @@ pub async fn list_sessions(query: SessionQuery, input: bool) -> Result<Page, App
     if input {
         backend.sessions.touch(asker.session_id);
     }
-    backend::answered(backend.sessions.list(&asker, &query))
+    backend.sessions.list(&asker, &query)
 }
 
 /// The asker's own sessions: what My Sessions polls while the live channel cannot be had. Activity as with
@@ -47,28 +47,28 @@ pub async fn list_own_sessions(input: bool) -> Result<Vec<Session>, AppError> {
 #[server(prefix = "/rpc", endpoint = "preview_delete", input = Json, output = Json)]
 pub async fn preview_delete(selection: Selection) -> Result<DeletePreview, AppError> {
     let (backend, asker) = backend::asked()?;
-    backend::answered(backend.sessions.preview(&asker, &selection))
+    backend.sessions.preview(&asker, &selection)
 }
 
 /// Ends sessions of other users for good.
 #[server(prefix = "/rpc", endpoint = "delete_sessions", input = Json, output = Json)]
 pub async fn delete_sessions(selection: Selection) -> Result<Deleted, AppError> {
     let (backend, asker) = backend::asked()?;
-    backend::answered(backend.sessions.delete(&asker, selection).await)
+    backend.sessions.delete(&asker, selection).await
 }
 
 /// Ends one of the asker's other sessions.
 #[server(prefix = "/rpc", endpoint = "end_own_session", input = Json, output = Json)]
 pub async fn end_own_session(id: SessionId) -> Result<(), AppError> {
     let (backend, asker) = backend::asked()?;
-    backend::answered(backend.sessions.end_own(&asker, id).await)
+    backend.sessions.end_own(&asker, id).await
 }
 
 /// Remembers the columns that the asker has chosen.
 #[server(prefix = "/rpc", endpoint = "set_columns", input = Json, output = Json)]
 pub async fn set_columns(columns: Columns) -> Result<(), AppError> {
     let (backend, asker) = backend::asked()?;
-    backend::answered(backend.authority.set_columns(&asker, columns).await)
+    backend.authority.set_columns(&asker, columns).await
 }
 
 /// Signs in and sets the cookie; answers where to go.

@@ -159,9 +159,14 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
+    /// When a session ends if nothing happens.
+    pub fn deadline(&self, created_at: Timestamp, last_active_at: Timestamp) -> Timestamp {
+        last_active_at.plus(self.idle_timeout).min(created_at.plus(self.absolute_lifetime))
+    }
+
     /// Whether a session has reached one of its deadlines at `now`.
     pub fn reached(&self, created_at: Timestamp, last_active_at: Timestamp, now: Timestamp) -> bool {
-        now.since(last_active_at) >= self.idle_timeout || now.since(created_at) >= self.absolute_lifetime
+        now >= self.deadline(created_at, last_active_at)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::state::AppState;
 
 /// How often deadlines are looked at. Checks refuse an expired session whether or not this has run.
-const SWEEP_EVERY: Duration = Duration::from_millis(500);
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// How often touches are announced to live tabs.
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(150);
 

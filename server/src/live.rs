@@ -128,7 +128,14 @@ impl Tab {
     }
 
     async fn watch(&mut self, view: Watched) -> Result<(), Over> {
-        self.frames = Some(self.state.hub.watch(view).await);
+        let Some(frames) = self.state.hub.watch(view).await else {
+            return Err(Over::Close { code: 1011, reason: "the view cannot be read" });
+        };
+        // The session may have ended meanwhile: the socket is then about to be closed, and says nothing more.
+        if self.state.sessions.still_signed_in(&self.asker).is_err() {
+            return Ok(());
+        }
+        self.frames = Some(frames);
         self.shown = None;
         self.show().await?;
         // A frame that others share may be old; the clock must not be.

@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    body::to_bytes,
+    extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, delete, get, post},
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header::CONTENT_TYPE};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-use app::paths;
+use app::{error::AppError, paths};
 
 use crate::{
-    api, assets,
+    api::{self, problem::Problem},
+    assets,
     auth::{
         authenticate::{Access, identify, require},
         csrf::refuse_cross_site,
@@ -32,6 +34,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_LIMIT: usize = 64 * 1_024;
 /// The largest body of a delete: some 100,000 ids.
 const DELETE_BODY_LIMIT: usize = 2 * 1_024 * 1_024;
+
+/// Server functions whose body names sessions.
+const SELECTING: [&str; 2] = ["/rpc/delete_sessions", "/rpc/preview_delete"];
 
 /// A route as it was registered: what the walk over all routes goes by.
 #[derive(Clone, Debug)]
@@ -103,7 +108,8 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
 
     for (path, method) in leptos::server_fn::axum::server_fn_paths() {
         let access = if path == "/rpc/sign_in" { Public } else { Access::ServerFunction };
-        routes.add(path, access, &[method], any(server_function));
+        let limit = if SELECTING.contains(&path) { DELETE_BODY_LIMIT } else { BODY_LIMIT };
+        routes.add(path, access, &[method], any(server_function).layer(DefaultBodyLimit::max(limit)));
     }
 
     routes.add("/forward-auth", Api, &[Method::GET], any(forward_auth::check));
@@ -116,8 +122,9 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     let router = router
         .fallback(pages::not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(problems_for_api))
+        .layer(from_fn_with_state(state.clone(), to_the_end))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(from_fn(problems_for_api))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(state.clone(), identify))
         .layer(from_fn_with_state(state.own_origins.clone(), refuse_cross_site))
@@ -146,35 +153,69 @@ impl Routes {
     }
 }
 
-async fn server_function(
-    axum::extract::State(state): axum::extract::State<AppState>,
-    request: Request,
-) -> impl IntoResponse {
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let backend = state.backend();
     let context = move || leptos::prelude::provide_context(backend.clone());
-    leptos_axum::handle_server_fns_with_context(context, request).await
+    let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
+    with_status_of_error(response).await
 }
 
-async fn method_not_allowed() -> api::problem::Problem {
-    api::problem::Problem::new(405, "this address does not take this method: see the Allow header")
-}
-
-/// Below `/api` every error is a problem document, also that of an unknown address.
-async fn problems_for_api(request: Request, next: axum::middleware::Next) -> Response {
-    let api = request.uri().path().starts_with("/api/");
-    let response = next.run(request).await;
-    let page = response
-        .headers()
-        .get(http::header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
-    if api && page {
-        return api::problem::Problem::new(404, "there is no such address below /api").into_response();
+/// Every error of a server function comes as 500; its body says what it is.
+async fn with_status_of_error(response: Response) -> Response {
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+        return response;
     }
-    response
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    if let Ok(error) = serde_json::from_slice::<AppError>(&body) {
+        parts.status = pages::status_of(&error);
+    }
+    Response::from_parts(parts, body.into())
+}
+
+/// Work that changes something goes on to its end, its log line included, when whoever asked hangs up. The body is read
+/// before, so that the work waits for nobody.
+async fn to_the_end(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, DELETE_BODY_LIMIT).await else {
+        return Problem::new(413, format!("the body is broken off or larger than {DELETE_BODY_LIMIT} bytes"))
+            .into_response();
+    };
+    match state.tasks.spawn(next.run(Request::from_parts(parts, body.into()))).await {
+        Ok(response) => response,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Problem::from(AppError::Unavailable).into_response(),
+    }
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(405, "this address does not take this method: see the Allow header")
+}
+
+/// Below `/api` every error is a problem document, also that of an unknown address and of a body that never comes.
+async fn problems_for_api(request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    let response = next.run(request).await;
+    let is_problem =
+        response.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/problem+json");
+    let status = response.status();
+    if !is_api || is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let detail = match status {
+        StatusCode::NOT_FOUND => "there is no such address below /api",
+        StatusCode::REQUEST_TIMEOUT => "the request took too long: send it at once",
+        StatusCode::BAD_REQUEST => "the address cannot be read: its parts must be UTF-8",
+        _ => "the request cannot be answered",
+    };
+    Problem::new(status.as_u16(), detail).into_response()
 }
 
 fn after_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!("a handler panicked: {}", text.unwrap_or("without words"));
-    (StatusCode::INTERNAL_SERVER_ERROR, api::problem::Problem::from(app::error::AppError::Internal)).into_response()
+    Problem::from(AppError::Internal).into_response()
 }

@@ -1,11 +1,14 @@
 //! The accept loop: HTTP/1.1 with a header timeout, which `axum::serve` lacks, and a bounded stop.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
@@ -13,17 +16,28 @@ use tower::ServiceExt;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long open requests get when the server stops.
 const DRAIN: Duration = Duration::from_secs(4);
+/// The most connections at a time, live sockets apart; others wait until one is free.
+const MOST: usize = 8_192;
 /// The most that the headers of one request may take.
 const HEADER_BYTES: usize = 32 * 1_024;
 
 /// Accepts connections until `shutdown` is cancelled; each is a task of `tasks` and ends within [`DRAIN`] after that.
 pub async fn serve(listener: TcpListener, router: Router, tasks: &TaskTracker, shutdown: CancellationToken) {
+    let places = Arc::new(Semaphore::new(MOST));
     loop {
+        let accept = async {
+            let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(stream, peer)| (stream, peer, place))
+        };
         tokio::select! {
             () = shutdown.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    tasks.spawn(connection(stream, peer, router.clone(), shutdown.clone()));
+            accepted = accept => match accepted {
+                Ok((stream, peer, place)) => {
+                    let connection = connection(stream, peer, router.clone(), shutdown.clone());
+                    tasks.spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => {
                     // Out of file descriptors: accepting again at once would only spin.

@@ -229,6 +229,10 @@ impl SessionStore for RedbStore {
         self.pass(|table| query::of_user(table, username))
     }
 
+    fn count_of_user(&self, username: &str) -> u64 {
+        self.shared.table.read().usernames.count(username)
+    }
+
     fn get_many(&self, ids: &[SessionId]) -> Vec<Session> {
         query::get_many(&self.shared.table.read(), ids)
     }

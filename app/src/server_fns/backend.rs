@@ -1,6 +1,6 @@
-//! How server functions reach the server: who asks, what answers, and the status and cookies of the response.
+//! How server functions reach the server: who asks, what answers, and the headers of the response.
 
-use http::{HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
+use http::{HeaderName, HeaderValue, header::SET_COOKIE, request::Parts};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 
@@ -16,33 +16,26 @@ use crate::{
 /// # Errors
 /// [`AppError::Unauthorized`] when no live session came with the request.
 pub(super) fn asked() -> Result<(Backend, Principal), AppError> {
-    let asker = extension::<Principal>().ok_or(AppError::Unauthorized);
-    Ok((answered(backend())?, answered(asker)?))
-}
-
-/// Passes a result on, with the status of its error on the response.
-pub(super) fn answered<T>(result: Result<T, AppError>) -> Result<T, AppError> {
-    if let (Err(error), Some(response)) = (&result, use_context::<ResponseOptions>()) {
-        response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    }
-    result
+    Ok((backend()?, extension::<Principal>().ok_or(AppError::Unauthorized)?))
 }
 
 /// Signs in, sets the cookie, answers the location.
 pub(super) async fn signed_in(form: SignInForm) -> Result<String, AppError> {
-    let client = answered(extension::<Client>().ok_or(AppError::Internal))?;
+    let client = extension::<Client>().ok_or(AppError::Internal)?;
     let replaced = extension::<Principal>().map(|asker| asker.session_id);
-    let signed_in = answered(answered(backend())?.authority.sign_in(form, client, replaced).await)?;
-    set_cookie(&signed_in.set_cookie);
+    let signed_in = backend()?.authority.sign_in(form, client, replaced).await?;
+    set_header(SET_COOKIE, &signed_in.set_cookie);
     Ok(signed_in.location)
 }
 
 /// Passes the result of a sign-out on and takes the cookie away, unless the session is still there.
 pub(super) fn signed_out(result: Result<(), AppError>, backend: &Backend) -> Result<(), AppError> {
     if result != Err(AppError::Unavailable) {
-        set_cookie(&backend.authority.clearing_cookie());
+        set_header(SET_COOKIE, &backend.authority.clearing_cookie());
+        // The Back button must not show what was on the screen (ASVS 14.3.1).
+        set_header(HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
     }
-    answered(result)
+    result
 }
 
 fn backend() -> Result<Backend, AppError> {
@@ -53,8 +46,8 @@ fn extension<T: Clone + Send + Sync + 'static>() -> Option<T> {
     use_context::<Parts>()?.extensions.get::<T>().cloned()
 }
 
-fn set_cookie(cookie: &str) {
-    if let (Ok(value), Some(response)) = (HeaderValue::from_str(cookie), use_context::<ResponseOptions>()) {
-        response.append_header(SET_COOKIE, value);
+fn set_header(name: HeaderName, value: &str) {
+    if let (Ok(value), Some(response)) = (HeaderValue::from_str(value), use_context::<ResponseOptions>()) {
+        response.append_header(name, value);
     }
 }

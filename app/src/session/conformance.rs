@@ -264,6 +264,7 @@ pub async fn other_reads_agree_with_the_list(fresh: Fresh<'_>) {
     store.touch(sessions[0].id, after(9));
     let of_anna: Vec<_> = store.of_user("anna").iter().map(|session| session.id).collect();
     assert_eq!(of_anna, [sessions[0].id, sessions[2].id], "newest activity first");
+    assert_eq!(["anna", "ben", "nobody"].map(|name| store.count_of_user(name)), [2, 1, 0]);
     let some = [sessions[3].id, SessionId(u64::MAX), sessions[1].id];
     assert_eq!(store.get_many(&some), [sessions[3].clone(), sessions[1].clone()]);
     assert_eq!(store.count_newer(&Filter::default(), sessions[0].id, START), 3);

@@ -195,6 +195,10 @@ impl Sessions {
     /// # Errors
     /// [`AppError::OwnSession`] for a session under the asker's username, else as [`Sessions::delete`].
     pub async fn delete_one(&self, asker: &Principal, id: SessionId) -> Result<(), AppError> {
+        self.still_signed_in(asker)?;
+        if self.store.get(id).is_some_and(|session| session.username == asker.username) {
+            return Err(AppError::OwnSession(id.0));
+        }
         let outcome = self.delete(asker, Selection::Ids(vec![id])).await?;
         match outcome.skipped.first().map(|skipped| skipped.reason) {
             Some(SkipReason::OwnUsername) => Err(AppError::OwnSession(id.0)),
@@ -236,7 +240,8 @@ impl Sessions {
     /// Ends the session that asks.
     ///
     /// # Errors
-    /// As the store says; the session is denied all the same.
+    /// [`AppError::OutcomeUnknown`]: the session is denied, but may come back if the process dies before it is tried again.
+    /// [`AppError::Unavailable`]: nothing was done.
     pub async fn sign_out(&self, session_id: SessionId) -> Result<(), AppError> {
         self.store.delete(self.deletion(vec![session_id], EndReason::SignedOut)).await?;
         tracing::info!(session.id = session_id.0, "session {session_id} signed out");
@@ -246,7 +251,7 @@ impl Sessions {
     /// Ends every session of a user: for a change of their account.
     ///
     /// # Errors
-    /// As the store says; the sessions are denied all the same.
+    /// As [`Sessions::sign_out`].
     pub async fn end_all_of(&self, username: &str) -> Result<(), AppError> {
         let ids: Vec<_> = self.store.of_user(username).iter().map(|session| session.id).collect();
         let deleted = self.store.delete(self.deletion(ids, EndReason::Deleted)).await?.deleted;

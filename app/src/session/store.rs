@@ -137,6 +137,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// a million than for a thousand.
     fn list(&self, query: &SessionQuery, now: Timestamp) -> Page;
 
+    /// How many sessions a user has. Constant cost.
+    fn count_of_user(&self, username: &str) -> u64;
+
     /// All sessions of one user, newest activity first. One pass over all sessions.
     fn of_user(&self, username: &str) -> Vec<Session>;
 

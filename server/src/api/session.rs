@@ -1,6 +1,6 @@
 //! `/api/v1/session`: the session that asks.
 
-use app::{authority::Authority, principal::Principal};
+use app::{authority::Authority, error::AppError, principal::Principal};
 use axum::{
     Extension, Json as JsonBody,
     extract::State,
@@ -27,7 +27,8 @@ pub async fn show(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
 ) -> Result<JsonBody<OwnSessionBody>, Problem> {
-    let session = state.sessions.get(&asker, asker.session_id)?;
+    // It may have ended since the request began.
+    let session = state.sessions.get(&asker, asker.session_id).map_err(|_| AppError::Unauthorized)?;
     Ok(JsonBody(OwnSessionBody { role: asker.role.as_str(), session: SessionBody::from(&session) }))
 }
 

@@ -40,9 +40,9 @@ impl SessionCookie {
         let mut found = headers
             .get_all(COOKIE)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|cookies| cookies.split(';'))
-            .filter_map(|cookie| cookie.trim().split_once('='))
+            // By bytes: what other applications put beside it need not be ASCII.
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            .filter_map(|cookie| std::str::from_utf8(cookie.trim_ascii()).ok()?.split_once('='))
             .filter(|(name, _)| *name == self.name())
             .map(|(_, value)| value);
         let token = found.next()?;
@@ -73,6 +73,8 @@ mod tests {
         let cookie = SessionCookie::new(false);
         assert_eq!(cookie.read(&headers(&["a=1; keepwatch=x; b=2"])), Some("x"));
         assert_eq!(cookie.read(&headers(&["__Host-keepwatch=x"])), None);
+        let beside = HeaderValue::from_bytes(b"name=J\xfcrgen; keepwatch=x; other=\xc3\xbc").unwrap();
+        assert_eq!(cookie.read(&HeaderMap::from_iter([(COOKIE, beside)])), Some("x"));
         assert_eq!(cookie.read(&headers(&["keepwatch=x; keepwatch=y"])), None);
         assert_eq!(cookie.read(&headers(&["keepwatch=x", "keepwatch=x"])), None);
     }

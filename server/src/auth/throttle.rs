@@ -1,8 +1,8 @@
 //! Slowing guesses down: a growing wait after failed sign-ins, by account and address.
 //!
 //! A ready-made limiter charges every attempt; here only failures count, so that nobody is slowed by signing in often,
-//! and a few guesses of a stranger do not keep the owner out from another address. Very many do, for a while: no account
-//! takes guesses without end.
+//! and a few guesses of a stranger do not keep the owner out from another address. Very many slow the account down from
+//! everywhere, because none takes guesses without end, but not from where its owner has signed in before.
 
 use std::{
     collections::HashMap,
@@ -47,18 +47,20 @@ impl Key {
 #[derive(Clone, Copy, Debug, Default)]
 struct Past {
     failures: u32,
-    last_failure_at: Timestamp,
+    last_at: Timestamp,
+    /// Whether the account has signed in from the address.
+    is_familiar: bool,
     /// Attempts whose outcome is not known yet.
     pending: u32,
 }
 
 impl Past {
     fn failures(&self, now: Timestamp) -> u32 {
-        if now.since(self.last_failure_at) >= FORGET_AFTER { 0 } else { self.failures }
+        if now.since(self.last_at) >= FORGET_AFTER { 0 } else { self.failures }
     }
 
     fn wait(&self, free: u32, now: Timestamp) -> Duration {
-        wait(self.failures(now), free).saturating_sub(now.since(self.last_failure_at))
+        wait(self.failures(now), free).saturating_sub(now.since(self.last_at))
     }
 
     /// Whether the attempts under way may be all that can fail without a wait.
@@ -108,7 +110,9 @@ impl Throttle {
         let network = network(address);
         let keys = [Key::Pair(account.to_owned(), network), Key::Address(network), Key::Account(account.to_owned())];
         let mut past = self.lock();
-        let known = || keys.iter().filter_map(|key| Some((key.free(), past.get(key)?)));
+        let is_familiar = past.get(&keys[0]).is_some_and(|past| past.is_familiar);
+        let asked = if is_familiar { &keys[..2] } else { &keys[..] };
+        let known = || asked.iter().filter_map(|key| Some((key.free(), past.get(key)?)));
         let wait = known().map(|(free, past)| past.wait(free, now)).max().unwrap_or_default();
         if !wait.is_zero() {
             return Err(Refusal::Wait(wait));
@@ -157,12 +161,14 @@ impl Drop for Attempt<'_> {
             match self.outcome {
                 Outcome::Failed => {
                     past.failures = past.failures(self.began_at).saturating_add(1);
-                    past.last_failure_at = past.last_failure_at.max(self.began_at);
+                    past.last_at = past.last_at.max(self.began_at);
                 }
-                Outcome::Succeeded if matches!(key, Key::Pair(..)) => past.failures = 0,
+                Outcome::Succeeded if matches!(key, Key::Pair(..)) => {
+                    *past = Past { last_at: self.began_at, is_familiar: true, pending: past.pending, failures: 0 };
+                }
                 Outcome::Succeeded | Outcome::NotTried => {}
             }
-            if past.failures == 0 && past.pending == 0 {
+            if past.failures == 0 && past.pending == 0 && !past.is_familiar {
                 all.remove(key);
             }
         }
@@ -187,11 +193,11 @@ fn wait(count: u32, free: u32) -> Duration {
 }
 
 fn forget_older_half(past: &mut HashMap<Key, Past>) {
-    let mut times: Vec<_> = past.values().map(|past| past.last_failure_at).collect();
+    let mut times: Vec<_> = past.values().map(|past| past.last_at).collect();
     let middle = times.len() / 2;
     let (_, median, _) = times.select_nth_unstable(middle);
     let median = *median;
-    past.retain(|_, past| past.pending > 0 || past.last_failure_at > median);
+    past.retain(|_, past| past.pending > 0 || past.last_at > median);
 }
 
 #[cfg(test)]
@@ -247,7 +253,22 @@ mod tests {
         for _ in 0..1_000 {
             throttle.begin("anna", HOME, at(0)).unwrap().succeeded();
         }
-        assert!(throttle.lock().is_empty());
+        assert!(throttle.lock().values().all(|past| past.failures == 0 && past.pending == 0));
+    }
+
+    #[test]
+    fn strangers_everywhere_do_not_keep_the_owner_out_from_where_they_have_signed_in() {
+        let throttle = Throttle::default();
+        throttle.begin("anna", HOME, at(0)).unwrap().succeeded();
+        for stranger in 0..FREE_FOR_ACCOUNT {
+            fail(&throttle, "anna", IpAddr::V4((0x0b00_0000 + stranger).into()), at(1)).unwrap();
+        }
+        assert!(fail(&throttle, "anna", AWAY, at(1)).is_err(), "the account is slowed down");
+        throttle.begin("anna", HOME, at(1)).unwrap().succeeded();
+        for _ in 0..FREE_FOR_PAIR {
+            fail(&throttle, "anna", HOME, at(1)).unwrap();
+        }
+        assert!(fail(&throttle, "anna", HOME, at(1)).is_err(), "nor does it take guesses without end from there");
     }
 
     #[test]

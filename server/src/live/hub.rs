@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashMap,
+    ops::Not,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use app::{
     live::{Patch, ServerMessage, Snapshot, View},
-    session::{page::Revision, service::Sessions},
+    session::{Session, SessionId, page::Revision, service::Sessions},
 };
 use axum::extract::ws::Utf8Bytes;
 use futures_core::stream::BoxStream;
@@ -18,6 +19,8 @@ use tokio_util::task::TaskTracker;
 
 /// The shortest time between two frames of one view.
 const PACE: Duration = Duration::from_millis(200);
+/// How often a view is read that changes while time passes.
+const SECOND: Duration = Duration::from_secs(1);
 /// How long a tab waits for a frame that knows of every change before it was asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -99,14 +102,16 @@ impl LiveHub {
 
     /// Follows a view. The first frame is there at once and knows of every change so far: whoever asks to see what is
     /// new must not be shown what was. The caller must have checked that the tab may see it.
-    pub async fn watch(self: &Arc<Self>, view: Watched) -> watch::Receiver<Arc<Frame>> {
+    ///
+    /// `None` when it cannot be read.
+    pub async fn watch(self: &Arc<Self>, view: Watched) -> Option<watch::Receiver<Arc<Frame>>> {
         let store = self.sessions.store();
         if let Some((followed, _kept)) = self.followed(&view) {
-            return followed.join(store.revision()).await;
+            return Some(followed.join(store.revision()).await);
         }
         // Revisions are followed from before the first read, so that no change falls between the two.
         let revisions = store.revisions();
-        let first = self.read(&view).await;
+        let first = self.read(&view, &[]).await?;
         let (frames, receiver) = watch::channel(Arc::new(Frame::new(0, first.clone(), Patch::default())));
         let followed = Followed { frames, read_up_to: watch::Sender::new(first.revision), hurry: Arc::default() };
         let before_us = {
@@ -118,10 +123,10 @@ impl LiveHub {
             before_us.map(|followed| (followed.frames.subscribe(), followed))
         };
         if let Some((_kept, followed)) = before_us {
-            return followed.join(first.revision).await;
+            return Some(followed.join(first.revision).await);
         }
         self.tasks.spawn(self.clone().follow(view, first, followed, revisions));
-        receiver
+        Some(receiver)
     }
 
     /// A view that is followed already, and what keeps it from being forgotten.
@@ -139,23 +144,29 @@ impl LiveHub {
         mut revisions: BoxStream<'static, Revision>,
     ) {
         let Followed { frames, read_up_to, hurry } = followed;
+        let depends_on_time = view.depends_on_time();
         let mut number = 0;
         loop {
             tokio::select! {
-                () = frames.closed() => if self.forget_if_unwatched(&view) { return },
-                revision = revisions.next() => {
-                    if revision.is_none() { return }
-                    let next = self.read(&view).await;
-                    let read = next.revision;
-                    if let Some(change) = state.patch_to(&next) {
-                        number += 1;
-                        frames.send_replace(Arc::new(Frame::new(number, next.clone(), change)));
-                        state = next;
+                () = frames.closed() => {
+                    if self.forget_if_unwatched(&view) {
+                        return;
                     }
-                    read_up_to.send_replace(read);
-                    _ = tokio::time::timeout(PACE, hurry.notified()).await;
+                    continue;
                 }
+                due = next_due(&mut revisions, depends_on_time) => if !due { return },
             }
+            // What cannot be read is shown as it was; the log says why.
+            if let Some(next) = self.read(&view, &state.sessions).await {
+                let read = next.revision;
+                if let Some(change) = state.patch_to(&next) {
+                    number += 1;
+                    frames.send_replace(Arc::new(Frame::new(number, next.clone(), change)));
+                    state = next;
+                }
+                read_up_to.send_replace(read);
+            }
+            _ = tokio::time::timeout(PACE, hurry.notified()).await;
         }
     }
 
@@ -169,10 +180,11 @@ impl LiveHub {
         unwatched
     }
 
-    async fn read(&self, view: &Watched) -> Snapshot {
+    async fn read(&self, view: &Watched, before: &[Session]) -> Option<Snapshot> {
         let (sessions, view) = (self.sessions.clone(), view.clone());
+        let before: Vec<_> = before.iter().map(|session| session.id).collect();
         // One pass over a million sessions takes milliseconds: not on the async threads.
-        tokio::task::spawn_blocking(move || read(&sessions, &view)).await.unwrap_or_default()
+        tokio::task::spawn_blocking(move || read(&sessions, &view, &before)).await.ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Watched, Followed>> {
@@ -180,17 +192,41 @@ impl LiveHub {
     }
 }
 
-fn read(sessions: &Sessions, view: &Watched) -> Snapshot {
-    match view {
-        Watched::List(view) => read_list(sessions, view),
-        Watched::Own(username) => read_own(sessions, username),
+/// Waits until a view has to be read again; false when it never will.
+async fn next_due(revisions: &mut BoxStream<'static, Revision>, depends_on_time: bool) -> bool {
+    let revision = revisions.next();
+    if depends_on_time {
+        tokio::time::timeout(SECOND, revision).await.is_ok_and(|revision| revision.is_none()).not()
+    } else {
+        revision.await.is_some()
     }
 }
 
-fn read_own(sessions: &Sessions, username: &str) -> Snapshot {
+impl Watched {
+    fn depends_on_time(&self) -> bool {
+        match self {
+            Self::List(view) => view.query.filter.understood().is_ok_and(|search| search.depends_on_time()),
+            Self::Own(_) => false,
+        }
+    }
+}
+
+fn read(sessions: &Sessions, view: &Watched, before: &[SessionId]) -> Snapshot {
+    match view {
+        Watched::List(view) => read_list(sessions, view),
+        Watched::Own(username) => read_own(sessions, username, before),
+    }
+}
+
+/// Looks for the user's sessions only when they are not those of before.
+fn read_own(sessions: &Sessions, username: &str, before: &[SessionId]) -> Snapshot {
     let (store, now) = (sessions.store(), sessions.now());
     let revision = store.revision();
-    Snapshot { now, revision, sessions: store.of_user(username), ..Snapshot::default() }
+    let mut own = store.get_many(before);
+    if own.len() != before.len() || store.count_of_user(username) != own.len() as u64 {
+        own = store.of_user(username);
+    }
+    Snapshot { now, revision, sessions: own, ..Snapshot::default() }
 }
 
 fn read_list(sessions: &Sessions, view: &View) -> Snapshot {

@@ -75,6 +75,11 @@ impl Dictionary {
         self.by_text.find(self.hasher.hash_one(text), |number| *self.texts[*number as usize] == *text).copied()
     }
 
+    /// How many rows use a text.
+    pub(crate) fn count(&self, text: &str) -> u64 {
+        self.find(text).map_or(0, |number| u64::from(self.uses[number as usize]))
+    }
+
     /// The number of a text for one more row.
     pub(crate) fn acquire(&mut self, text: &str) -> u32 {
         let number = match self.find(text) {

@@ -90,8 +90,9 @@ impl Journal {
     /// [`OpenError`]. A file that is damaged or from another version is left as it is.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
         let path = medium::make_file(data_dir)?;
+        let lock = medium::lock(data_dir, &path)?;
         refuse_newer(&path)?;
-        Self::on(Medium::File(path))
+        Self::on(Medium::File { path, _lock: lock })
     }
 
     /// A journal in memory, gone with the process.

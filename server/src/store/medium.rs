@@ -1,7 +1,7 @@
 //! Where the journal's bytes are: a file in the data directory, or memory.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -14,13 +14,19 @@ use super::open_error::OpenError;
 
 /// The journal's file in the data directory.
 const FILE: &str = "keepwatch.redb";
+/// What a process locks that uses the data directory.
+const LOCK: &str = "keepwatch.lock";
 /// Pages kept in memory: commits touch few, and reads are answered by the table.
 const CACHE_BYTES: usize = 64 << 20;
 
 /// Where the bytes are.
 #[derive(Debug)]
 pub(crate) enum Medium {
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        /// Held as long as the store: the database lets go of its own file while it is opened again.
+        _lock: File,
+    },
     Backend(Arc<dyn StorageBackend>),
 }
 
@@ -36,8 +42,8 @@ impl Medium {
     pub(crate) fn open(&self, absent: Absent) -> Result<Database, redb::Error> {
         let builder = builder();
         let database = match (self, absent) {
-            (Self::File(path), Absent::Make) => builder.create(path),
-            (Self::File(path), Absent::Fail) => builder.open(path),
+            (Self::File { path, .. }, Absent::Make) => builder.create(path),
+            (Self::File { path, .. }, Absent::Fail) => builder.open(path),
             (Self::Backend(backend), _) => builder.create_with_backend(Reopenable(backend.clone())),
         };
         Ok(database?)
@@ -46,7 +52,7 @@ impl Medium {
     /// What messages call it.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File { path, .. } => path.display().to_string(),
             Self::Backend(_) => "the session store in memory".to_owned(),
         }
     }
@@ -112,6 +118,20 @@ pub(crate) fn make_file(data_dir: &Path) -> Result<PathBuf, OpenError> {
         Err(error) => return Err(unusable(&path, error)),
     }
     Ok(path)
+}
+
+/// Takes the data directory for this process; the system gives it back when the process ends, however that comes.
+pub(crate) fn lock(data_dir: &Path, path: &Path) -> Result<File, OpenError> {
+    let lock_path = data_dir.join(LOCK);
+    let unusable =
+        |error: io::Error| OpenError::Unusable { path: lock_path.display().to_string(), reason: error.to_string() };
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
+    let lock = lock.map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
 }
 
 fn sync_dir(dir: &Path) -> io::Result<()> {

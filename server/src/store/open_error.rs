@@ -32,7 +32,7 @@ pub enum OpenError {
     },
     /// It needs another version of keepwatch.
     #[error(
-        "{path} was made by another version of keepwatch ({found}, this one knows {known}); nothing in it was changed, use that version"
+        "{path} was made by another version of keepwatch ({found}, this one knows {known}); nothing stored in it was changed, use that version"
     )]
     OtherVersion {
         /// The file.

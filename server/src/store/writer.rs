@@ -60,6 +60,8 @@ pub(crate) struct Writer {
     purge: Purge,
     touches: Touches,
     reopen_at: Instant,
+    /// The first deadline of any session, by these lifetimes.
+    deadlines: Option<(Lifetimes, Timestamp)>,
 }
 
 /// Commands on their way to one commit.
@@ -105,6 +107,7 @@ impl Writer {
             purge: Purge::new(loaded.tombstones, now),
             touches: Touches::new(now),
             reopen_at: now,
+            deadlines: None,
         }
     }
 
@@ -223,7 +226,11 @@ impl Writer {
                 self.undurable.extend(ended);
                 _ = reply.send(Err(StoreError::OutcomeUnknown));
             }
-            Command::Sweep { reply, .. } => _ = reply.send(Err(REFUSED)),
+            Command::Sweep { lifetimes, now, reply } => {
+                let ended = self.sweep(&lifetimes, now);
+                self.undurable.extend(ended);
+                _ = reply.send(Err(StoreError::OutcomeUnknown));
+            }
             Command::Flush { reply } | Command::PutAccount { reply, .. } => _ = reply.send(Err(REFUSED)),
             Command::Accounts { reply } => _ = reply.send(Err(REFUSED)),
         }
@@ -242,14 +249,28 @@ impl Writer {
         (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
     }
 
-    /// Takes sessions past a deadline out of the table. One that is touched meanwhile stays.
-    fn sweep(&self, lifetimes: &Lifetimes, now: Timestamp) -> Vec<u64> {
+    /// Takes sessions past a deadline out of the table. One that is touched meanwhile stays. Looks at the sessions only
+    /// when the first of their deadlines has come.
+    fn sweep(&mut self, lifetimes: &Lifetimes, now: Timestamp) -> Vec<u64> {
+        if self.deadlines.is_some_and(|(of, first)| of == *lifetimes && now < first) {
+            return Vec::new();
+        }
         let is_over =
             |table: &Table, slot: Slot| lifetimes.reached(table.created_at(slot), table.last_active_at(slot), now);
-        let slots: Vec<_> = {
+        let mut slots = Vec::new();
+        // No session that is established from now on has an earlier one.
+        let mut first = lifetimes.deadline(now, now);
+        {
             let table = self.shared.table.read();
-            table.slots().filter(|slot| is_over(&table, *slot)).collect()
-        };
+            for slot in table.slots() {
+                if is_over(&table, slot) {
+                    slots.push(slot);
+                } else {
+                    first = first.min(lifetimes.deadline(table.created_at(slot), table.last_active_at(slot)));
+                }
+            }
+        }
+        self.deadlines = Some((*lifetimes, first));
         self.end(&slots, EndReason::Expired, is_over)
     }
 
@@ -276,9 +297,13 @@ impl Writer {
     }
 
     /// Puts new sessions, now durable, into the table.
-    fn admit(&self, created: Vec<Created>) -> Vec<Answer> {
+    fn admit(&mut self, created: Vec<Created>) -> Vec<Answer> {
         if created.is_empty() {
             return Vec::new();
+        }
+        if let Some((lifetimes, first)) = &mut self.deadlines {
+            let deadline = |one: &Created| lifetimes.deadline(one.session.created_at, one.session.created_at);
+            *first = created.iter().map(deadline).min().unwrap_or(*first).min(*first);
         }
         let mut table = self.shared.table.write();
         let admit = |created: Created| {
@@ -379,9 +404,14 @@ impl Writer {
     }
 }
 
-/// However the thread ends, also by a panic, no more changes are taken.
+/// However the thread ends, no more changes are taken. A panic ends the process: a server that cannot end a session must
+/// not go on to let it in.
 impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.set_writable(false);
+        if std::thread::panicking() {
+            tracing::error!("the writer has panicked: nothing could be deleted any more, so the process ends");
+            std::process::abort();
+        }
     }
 }

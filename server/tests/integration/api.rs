@@ -127,6 +127,35 @@ async fn a_request_whose_session_ends_before_its_body_does_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_delete_whose_asker_hangs_up_goes_on_to_its_end() {
+    let server = TestServer::start().await;
+    let (admin, anna) = (server.admin().await, server.user("anna").await);
+    let path = format!("/api/v1/sessions/{}", anna.id);
+    {
+        let request = std::pin::pin!(admin.delete(&path));
+        // Polled once, and dropped like a request whose connection is gone.
+        assert!(futures_util::future::poll_immediate(request).await.is_none(), "it was answered at once");
+    }
+    server.state.tasks.close();
+    server.state.tasks.wait().await;
+    assert_eq!(anna.get("/api/v1/session").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_function_cannot_read_is_the_senders_fault() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for (path, body) in [("/rpc/sign_in", "{"), ("/rpc/delete_sessions", "{\"selection\": 1}")] {
+        let request = admin.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        let answer = admin.send(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+    }
+    let ids: Vec<u64> = (1_000_000..1_020_000).collect();
+    let many = admin.post("/rpc/delete_sessions", json!({"selection": {"ids": ids}})).await;
+    assert_eq!(many.json()["deleted"], 0, "as many as REST takes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_asks_for_too_much_is_refused_on_every_path() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -237,6 +266,7 @@ async fn a_user_sees_and_ends_nothing_of_others() {
     anna.delete(&format!("/api/v1/sessions/{}", admin.id)).await.assert_problem(403, "administrator");
     anna.post("/api/v1/sessions/delete", json!({"ids": [admin.id]})).await.assert_problem(403, "administrator");
     anna.get("/metrics").await.assert_problem(403, "administrator");
+    anna.delete(&format!("/api/v1/sessions/{}", anna.id)).await.assert_problem(409, "My Sessions");
     assert_eq!(anna.get(&format!("/api/v1/sessions/{}", anna.id)).await.status, 200);
     assert_eq!(anna.submit("/account/sessions", &format!("id={}", admin.id)).await.status, 404);
     assert_eq!(admin.get("/api/v1/session").await.status, 200);
@@ -281,6 +311,8 @@ async fn bad_input_is_answered_with_what_to_change() {
     }
     admin.get("/api/v1/sessions/abc").await.assert_problem(400, "whole number");
     admin.delete("/api/v1/sessions/-1").await.assert_problem(400, "whole number");
+    admin.get("/api/v1/sessions/%FF").await.assert_problem(400, "UTF-8");
+    admin.get("/api/v1/sessions?q=idle%3Elong").await.assert_problem(400, "idle>2h");
     admin.get("/api/v1/nothing").await.assert_problem(404, "/api");
     admin.delete("/api/v1/openapi.json").await.assert_problem(405, "method");
     admin.post("/api/v1/sessions/delete", json!({})).await.assert_problem(400, "'ids'");

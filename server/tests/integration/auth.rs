@@ -207,6 +207,17 @@ async fn behind_https_the_cookie_is_bound_to_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn signing_out_from_the_console_does_the_same_as_the_form() {
+    let server = TestServer::start().await;
+    let anna = server.user("anna").await;
+    let answer = anna.post("/rpc/sign_out", json!({})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(answer.header("set-cookie").contains("Max-Age=0"));
+    assert!(answer.header("clear-site-data").contains("cache"));
+    assert_eq!(anna.get("/api/v1/session").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signing_out_clears_the_cookie_and_what_is_on_the_screen() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;

@@ -4,7 +4,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use app::{
     live::{ClientMessage, Held, ServerMessage, Snapshot, View},
-    session::{SessionId, SessionType, query::SessionQuery},
+    session::{
+        SessionId, SessionType,
+        page::Counts,
+        query::{Filter, SessionQuery},
+    },
 };
 use futures_util::{SinkExt, StreamExt};
 use server::{router, serve};
@@ -146,6 +150,41 @@ async fn a_view_that_is_asked_for_again_knows_of_every_change_so_far() {
         .await;
         hear(&mut second).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_for_idle_sessions_follows_the_clock_without_any_change() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    server.signed_in("anna", SessionType::Browser).await;
+    let address = listen(&server).await;
+    let mut socket = open(address, &admin).await;
+    let filter = Filter { session_type: None, search: "anna idle>5m".to_owned() };
+    let query = SessionQuery { filter, ..SessionQuery::default() };
+    say(&mut socket, &ClientMessage::Watch(View { query, held: None })).await;
+    let mut state = Snapshot::default();
+    follow(&mut socket, &mut state, |state| state.counts.active_sessions() == 2).await;
+    assert_eq!(state.total, 0);
+    server.clock.advance(Duration::from_secs(5 * 60 + 1));
+    follow(&mut socket, &mut state, |state| state.total == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_follow_their_own_sessions_and_no_others() {
+    let server = TestServer::start().await;
+    let (admin, anna) = (server.admin().await, server.user("anna").await);
+    let address = listen(&server).await;
+    let mut socket = open(address, &anna).await;
+    say(&mut socket, &ClientMessage::WatchOwn).await;
+    let mut state = Snapshot::default();
+    follow(&mut socket, &mut state, |state| state.sessions.len() == 1).await;
+    server.signed_in("ben", SessionType::Browser).await;
+    let other = server.signed_in("anna", SessionType::Browser).await;
+    follow(&mut socket, &mut state, |state| state.sessions.len() == 2).await;
+    assert!(state.sessions.iter().all(|session| &*session.username == "anna"));
+    assert_eq!((state.total, state.counts), (0, Counts::default()), "nor how many others there are");
+    admin.delete(&format!("/api/v1/sessions/{}", other.id)).await;
+    follow(&mut socket, &mut state, |state| state.sessions.len() == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

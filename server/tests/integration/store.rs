@@ -235,6 +235,17 @@ fn a_data_directory_in_use_is_refused_in_one_line() {
 }
 
 #[test]
+fn a_data_directory_stays_in_use_whatever_becomes_of_the_file_in_it() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    // As while the database is opened again after a failed commit.
+    fs::rename(file(&dir), dir.path().join("elsewhere")).unwrap();
+    assert!(matches!(refusal(&dir), OpenError::InUse { .. }));
+    drop(store);
+    open(&dir);
+}
+
+#[test]
 fn a_path_that_is_no_directory_is_refused_by_name() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("file");

@@ -10,6 +10,7 @@ use std::{
 };
 
 use app::session::{
+    Lifetimes,
     query::SessionQuery,
     selection::{Deleted, Selection, SkipReason, Skipped},
     store::{SessionStore, StoreError},
@@ -118,6 +119,22 @@ async fn a_delete_while_the_disk_is_gone_takes_effect_and_is_made_durable_when_i
     delete(&store, Selection::Ids(vec![ids[0].as_ref().unwrap().id])).await.unwrap_err();
     assert_eq!(delete(&store, everything()).await, Err(StoreError::OutcomeUnknown));
     assert!((0..100).all(|number| !is_live(&store, number)));
+    medium.set_fails(false);
+    store.close().unwrap();
+    assert!(medium.store().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_session_is_out_of_the_list_while_the_disk_is_gone() {
+    let medium = Arc::new(Medium::default());
+    let store = medium.store();
+    let id = store.create(session(1, "anna")).await.unwrap().id;
+    medium.set_fails(true);
+    let later = START.plus(Duration::from_secs(24 * 60 * 60));
+    for _ in 0..2 {
+        assert!(store.sweep(Lifetimes::default(), later).await.is_err());
+        assert_eq!((store.get(id), store.list(&SessionQuery::default(), later).total), (None, 0));
+    }
     medium.set_fails(false);
     store.close().unwrap();
     assert!(medium.store().is_empty());
