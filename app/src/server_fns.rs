@@ -16,8 +16,8 @@ use crate::{
         Session, SessionId,
         column::Columns,
         page::Page,
-        query::SessionQuery,
-        selection::{DeletePreview, Deleted, Selection},
+        query::{Filter, SessionQuery},
+        selection::{DeletePreview, Deleted, SelectedCounts, Selection},
     },
 };
 
@@ -48,6 +48,13 @@ pub async fn list_own_sessions(input: bool) -> Result<Vec<Session>, AppError> {
 pub async fn preview_delete(selection: Selection) -> Result<DeletePreview, AppError> {
     let (backend, asker) = backend::asked()?;
     backend.sessions.preview(&asker, &selection)
+}
+
+/// How many sessions are selected, and how many of them are not in the view of this filter. Not activity.
+#[server(prefix = "/rpc", endpoint = "count_selected", input = Json, output = Json)]
+pub async fn count_selected(selection: Selection, view: Filter) -> Result<SelectedCounts, AppError> {
+    let (backend, asker) = backend::asked()?;
+    backend.sessions.count_selected(&asker, &selection, &view)
 }
 
 /// Ends sessions of other users for good.

@@ -36,7 +36,7 @@ const BODY_LIMIT: usize = 64 * 1_024;
 const DELETE_BODY_LIMIT: usize = 2 * 1_024 * 1_024;
 
 /// Server functions whose body names sessions.
-const SELECTING: [&str; 2] = ["/rpc/delete_sessions", "/rpc/preview_delete"];
+const SELECTING: [&str; 3] = ["/rpc/delete_sessions", "/rpc/preview_delete", "/rpc/count_selected"];
 
 /// A route as it was registered: what the walk over all routes goes by.
 #[derive(Clone, Debug)]

@@ -45,7 +45,7 @@ use app::{
         Lifetimes, Session, SessionId, TokenHash,
         page::{Page, Revision},
         query::{Filter, SessionQuery},
-        selection::{DeletePreview, Deleted, Selection},
+        selection::{DeletePreview, Deleted, SelectedCounts, Selection},
         store::{Activity, Checked, Deletion, EndReason, NewSession, SessionStore, StoreError},
     },
     time::Timestamp,
@@ -243,6 +243,16 @@ impl SessionStore for RedbStore {
 
     fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview {
         self.pass(|table| selection::preview(table, selection, spare, now))
+    }
+
+    fn count_selected(
+        &self,
+        selection: &Selection,
+        spare: Option<&str>,
+        view: &Filter,
+        now: Timestamp,
+    ) -> SelectedCounts {
+        self.pass(|table| selection::count(table, selection, spare, view, now))
     }
 
     async fn create(&self, session: NewSession) -> Result<Session, StoreError> {

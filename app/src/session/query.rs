@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    SessionType,
+    Session, SessionType,
     column::Column,
     search::{Search, SearchError},
 };
+use crate::time::Timestamp;
 
 /// Rows of one page when nothing else is asked for.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -31,6 +32,14 @@ impl Filter {
     /// Whether every session is meant.
     pub fn is_empty(&self) -> bool {
         self.session_type.is_none() && self.search.trim().is_empty()
+    }
+
+    /// Whether a session is meant at `now`. None is by a search that cannot be understood.
+    pub fn matches(&self, session: &Session, now: Timestamp) -> bool {
+        self.session_type.is_none_or(|wanted| wanted == session.session_type)
+            && self
+                .understood()
+                .is_ok_and(|search| search.0.iter().all(|term| term.condition.holds(session, now) != term.excluded))
     }
 
     /// What the search text means.

@@ -15,7 +15,8 @@ use std::{net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::SessionType;
+use super::{Session, SessionType};
+use crate::time::Timestamp;
 
 /// A search text, understood. All terms must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,6 +103,46 @@ impl Search {
     pub fn depends_on_time(&self) -> bool {
         self.0.iter().any(|term| matches!(term.condition, Condition::Idle(_) | Condition::Age(_)))
     }
+}
+
+impl Condition {
+    /// Whether it holds of a session at `now`.
+    pub fn holds(&self, session: &Session, now: Timestamp) -> bool {
+        let Session { username, session_type, address, server_name, user_agent, client, .. } = session;
+        let occurs = |part: &str, texts: &[&str]| {
+            let part = fold(part);
+            texts.iter().any(|text| fold(text).contains(&part))
+        };
+        match self {
+            Self::Anywhere(part) => {
+                let (address, word, label) = (address.to_string(), session_type.as_str(), session_type.label());
+                occurs(part, &[username, server_name, user_agent, client, &address, word, label])
+            }
+            Self::User(part) => occurs(part, &[username]),
+            Self::Agent(part) => occurs(part, &[user_agent, client]),
+            Self::Server(part) => occurs(part, &[server_name]),
+            Self::Address(network) => network.contains(*address),
+            Self::Type(wanted) => wanted == session_type,
+            Self::Idle(span) => span.holds(now.since(session.last_active_at)),
+            Self::Age(span) => span.holds(now.since(session.created_at)),
+        }
+    }
+}
+
+impl Span {
+    /// Whether a time is more, or less.
+    pub fn holds(self, time: Duration) -> bool {
+        match self {
+            Self::Longer(than) => time > than,
+            Self::Shorter(than) => time < than,
+        }
+    }
+}
+
+/// A text in lower case, each character by itself: the lower case of a part is then a part of the lower case, which
+/// `str::to_lowercase` with its final sigma does not promise.
+pub fn fold(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(char::to_lowercase).collect() }
 }
 
 impl Network {
@@ -289,6 +330,12 @@ mod tests {
             assert_eq!(error.term, term);
             assert!(error.problem.contains(hint), "{error}");
         }
+    }
+
+    #[test]
+    fn the_lower_case_of_a_part_is_part_of_the_lower_case() {
+        assert!(fold("ΟΔΟΣΑ").contains(&fold("ΟΔΟΣ")));
+        assert_eq!(fold("Straße É"), "straße é");
     }
 
     #[test]

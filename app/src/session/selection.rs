@@ -49,6 +49,15 @@ pub struct Deleted {
     pub skipped: Vec<Skipped>,
 }
 
+/// How many sessions are selected, for a view that may show other ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectedCounts {
+    /// Selected sessions that are there and may be deleted.
+    pub sessions: u64,
+    /// Those of them that the view's filter does not mean.
+    pub outside: u64,
+}
+
 /// What a delete would do, for the confirmation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletePreview {

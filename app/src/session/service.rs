@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{
     Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
     page::Page,
-    query::SessionQuery,
-    selection::{DeletePreview, Deleted, Selection, SkipReason},
+    query::{Filter, SessionQuery},
+    selection::{DeletePreview, Deleted, SelectedCounts, Selection, SkipReason},
     store::{Activity, Checked, Deletion, EndReason, NewSession, SessionStore, StoreError},
 };
 use crate::{
@@ -154,6 +154,22 @@ impl Sessions {
         self.administrators_only(asker)?;
         validated(selection)?;
         Ok(self.store.preview(selection, Some(&asker.username), self.now()))
+    }
+
+    /// How many sessions of others a selection means, and how many of them a view does not.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] unless an administrator asks; [`AppError::Query`] for a filter that cannot be used.
+    pub fn count_selected(
+        &self,
+        asker: &Principal,
+        selection: &Selection,
+        view: &Filter,
+    ) -> Result<SelectedCounts, AppError> {
+        self.administrators_only(asker)?;
+        validated(selection)?;
+        view.understood()?;
+        Ok(self.store.count_selected(selection, Some(&asker.username), view, self.now()))
     }
 
     /// Ends sessions of other users for good. The asker's own are skipped and reported.

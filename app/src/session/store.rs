@@ -10,7 +10,7 @@ use super::{
     Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
     page::{Page, Revision},
     query::{Filter, SessionQuery},
-    selection::{DeletePreview, Deleted, Selection},
+    selection::{DeletePreview, Deleted, SelectedCounts, Selection},
 };
 use crate::time::Timestamp;
 
@@ -151,6 +151,16 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// What a delete of this selection, the sessions of the user `spare` left out, would do now.
     fn preview(&self, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview;
+
+    /// How many sessions a selection means at `now`, those of the user `spare` left out, and how many of them a view does
+    /// not. One pass for a selection by filter.
+    fn count_selected(
+        &self,
+        selection: &Selection,
+        spare: Option<&str>,
+        view: &Filter,
+        now: Timestamp,
+    ) -> SelectedCounts;
 
     /// Establishes a session. It is found by its token from the acknowledgement on, not before.
     ///

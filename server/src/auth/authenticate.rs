@@ -53,7 +53,7 @@ fn role_in(state: &AppState, checked: &Checked) -> Role {
 /// Streaming and polling are not activity.
 fn activity_of(path: &str) -> Activity {
     match path {
-        paths::LIVE | "/rpc/list_sessions" | "/rpc/list_own_sessions" => Activity::Background,
+        paths::LIVE | "/rpc/list_sessions" | "/rpc/list_own_sessions" | "/rpc/count_selected" => Activity::Background,
         _ => Activity::User,
     }
 }

@@ -4,14 +4,13 @@ use app::{
     session::{
         SessionType,
         query::Filter,
-        search::{Condition, Network, Search, Span},
+        search::{Condition, Network, Search, Span, fold},
     },
     time::Timestamp,
 };
 
 use super::{
     address_text::AddressText,
-    dictionary::fold,
     table::{Slot, Table},
 };
 

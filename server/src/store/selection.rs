@@ -5,7 +5,8 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use app::{
     session::{
         SessionId, SessionType,
-        selection::{DeletePreview, Selection, SkipReason, Skipped, TypePreview},
+        query::Filter,
+        selection::{DeletePreview, SelectedCounts, Selection, SkipReason, Skipped, TypePreview},
     },
     time::Timestamp,
 };
@@ -78,6 +79,25 @@ impl Chosen {
     }
 }
 
+/// How many sessions a selection means at `now`, and how many of them a view does not.
+pub(crate) fn count(
+    table: &Table,
+    selection: &Selection,
+    spare: Option<&str>,
+    view: &Filter,
+    now: Timestamp,
+) -> SelectedCounts {
+    let chosen = choose(table, selection, spare, now);
+    let view = Matcher::new(table, view, now);
+    let mut is_chosen = vec![0_u64; table.words()];
+    chosen.slots.iter().for_each(|slot| is_chosen[*slot as usize / 64] |= 1 << (slot % 64));
+    let outside = |(word, chosen): (usize, &u64)| match chosen {
+        0 => 0,
+        chosen => u64::from((chosen & !view.found(word)).count_ones()),
+    };
+    SelectedCounts { sessions: chosen.slots.len() as u64, outside: is_chosen.iter().enumerate().map(outside).sum() }
+}
+
 /// What a delete of this selection would do at `now`.
 pub(crate) fn preview(table: &Table, selection: &Selection, spare: Option<&str>, now: Timestamp) -> DeletePreview {
     let chosen = choose(table, selection, spare, now);
@@ -110,8 +130,6 @@ pub(crate) fn preview(table: &Table, selection: &Selection, spare: Option<&str>,
 
 #[cfg(test)]
 mod tests {
-    use app::session::query::Filter;
-
     use super::{
         super::{
             row::Row,

@@ -26,8 +26,7 @@ use crate::{
         column::Column,
         page::Counts,
         query::{Filter, MAX_LIMIT, SessionQuery, Sort},
-        search::{Condition, Search, Span},
-        selection::{DeletePreview, Selection, SkipReason, TypePreview},
+        selection::{DeletePreview, SelectedCounts, Selection, SkipReason, TypePreview},
         store::{Activity, NewSession, SessionStore},
     },
     time::Timestamp,
@@ -178,7 +177,7 @@ impl Model {
                 let as_of = SessionId(newest.saturating_sub(back));
                 let except: Vec<_> = except.into_iter().map(|which| self.pick(which).0).collect();
                 let is_meant =
-                    |one: &&Session| one.id <= as_of && !except.contains(&one.id) && matches(&filter, one, now);
+                    |one: &&Session| one.id <= as_of && !except.contains(&one.id) && filter.matches(one, now);
                 let meant = self.live.values().filter(is_meant).map(|session| session.id).collect();
                 self.delete(store, Selection::Matching { filter, as_of, except }, meant, spare).await;
             }
@@ -205,6 +204,10 @@ impl Model {
         let (live, gone): (Vec<_>, Vec<_>) = meant.into_iter().partition(|id| self.live.contains_key(id));
         let (own, ending): (Vec<_>, Vec<_>) = live.into_iter().partition(|id| Some(&*self.live[id].username) == spare);
         assert_eq!(store.preview(&selection, spare, self.now()), self.preview(&ending, own.len() as u64));
+        let view = Filter { session_type: Some(SessionType::Browser), search: "anna".to_owned() };
+        let outside = ending.iter().filter(|id| !view.matches(&self.live[id], self.now())).count() as u64;
+        let expected = SelectedCounts { sessions: ending.len() as u64, outside };
+        assert_eq!(store.count_selected(&selection, spare, &view, self.now()), expected);
         let mut outcome = delete_at(store, selection, spare, self.now()).await;
         outcome.skipped.sort_by_key(|skipped| skipped.id);
         let own = own.into_iter().map(|id| (id, SkipReason::OwnUsername));
@@ -238,7 +241,7 @@ impl Model {
 
     /// Compares an answer to a query with what sorting everything shows.
     fn compare(&self, store: &dyn SessionStore, query: &SessionQuery) {
-        let found = self.live.values().filter(|session| matches(&query.filter, session, self.now()));
+        let found = self.live.values().filter(|session| query.filter.matches(session, self.now()));
         let mut sessions: Vec<_> = found.cloned().collect();
         sessions.sort_by(|one, other| {
             let order = order(query.sort.column, one, other).then(one.id.cmp(&other.id));
@@ -267,35 +270,6 @@ impl Model {
 
 fn has_expired(session: &Session, now: Timestamp) -> bool {
     Lifetimes::default().reached(session.created_at, session.last_active_at, now)
-}
-
-fn matches(filter: &Filter, session: &Session, now: Timestamp) -> bool {
-    let terms = Search::parse(&filter.search).expect("the searches of the model can be understood").0;
-    filter.session_type.is_none_or(|wanted| wanted == session.session_type)
-        && terms.iter().all(|term| holds(&term.condition, session, now) != term.excluded)
-}
-
-fn holds(condition: &Condition, session: &Session, now: Timestamp) -> bool {
-    let Session { username, session_type, address, server_name, user_agent, client, .. } = session;
-    let occurs =
-        |part: &str, texts: &[&str]| texts.iter().any(|text| text.to_lowercase().contains(&part.to_lowercase()));
-    let span = |span: Span, since: Timestamp| match span {
-        Span::Longer(time) => now.since(since) > time,
-        Span::Shorter(time) => now.since(since) < time,
-    };
-    match condition {
-        Condition::Anywhere(part) => {
-            let (address, word, label) = (address.to_string(), session_type.as_str(), session_type.label());
-            occurs(part, &[username, server_name, user_agent, client, &address, word, label])
-        }
-        Condition::User(part) => occurs(part, &[username]),
-        Condition::Agent(part) => occurs(part, &[user_agent, client]),
-        Condition::Server(part) => occurs(part, &[server_name]),
-        Condition::Address(network) => network.contains(*address),
-        Condition::Type(wanted) => wanted == session_type,
-        Condition::Idle(time) => span(*time, session.last_active_at),
-        Condition::Age(time) => span(*time, session.created_at),
-    }
 }
 
 /// Texts in any case, then exactly; the User-Agent by its words, then itself; types as they are shown.
