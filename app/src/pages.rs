@@ -93,6 +93,17 @@ pub struct SessionsData {
     pub confirm: Option<Confirm>,
     /// What the last form did: "2 sessions deleted."
     pub notice: Option<String>,
+    /// A search that cannot be understood.
+    pub bad_search: Option<BadSearch>,
+}
+
+/// A search that cannot be understood.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BadSearch {
+    /// As typed.
+    pub typed: String,
+    /// Which term, and what it could be.
+    pub problem: String,
 }
 
 /// A deletion to confirm.

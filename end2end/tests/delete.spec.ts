@@ -136,3 +136,29 @@ test("an answer that comes late is told and closes no other question", async ({ 
   await admin.cancel();
   await expect.poll(() => admin.usernames()).toEqual(["slow-b"]);
 });
+
+test("a selection outlives filter and order, and is counted exactly", async ({ admin, adminApi }) => {
+  const kept = await adminApi.register({ username: "keep-a", address: "10.20.6.1" });
+  const gone = await adminApi.register({ username: "keep-b", address: "10.20.6.2" });
+  await adminApi.register({ username: "keep-c", address: "10.20.6.3" });
+  await admin.open("q=user:keep-&sort=username");
+  for (const name of ["keep-a", "keep-b"]) await admin.checkbox(name).check();
+  await expect(admin.page.getByText("2 selected", { exact: true })).toBeVisible();
+
+  await admin.search("user:keep-c");
+  await expect(admin.page.getByText("2 selected, not in this view")).toBeVisible();
+  await admin.checkbox("keep-c").check();
+  await expect(admin.page.getByText("3 selected, 2 of them not in this view")).toBeVisible();
+
+  // What ends out of sight is no longer counted.
+  expect(await adminApi.delete(gone.id)).toBe(204);
+  await expect(admin.page.getByText("2 selected, 1 of them not in this view")).toBeVisible();
+  await admin.search("user:keep-");
+  await admin.sortBy("Username");
+  await expect(admin.checkbox("keep-a")).toBeChecked();
+  await expect(admin.page.getByText("2 selected", { exact: true })).toBeVisible();
+  await admin.deleteSelected.click();
+  await expect(admin.dialog).toContainText("Delete 2 sessions of 2 users?");
+  await admin.confirm();
+  expect((await adminApi.list("q=user:keep-")).map((session) => session.id)).not.toContain(kept.id);
+});

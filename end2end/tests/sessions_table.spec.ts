@@ -156,6 +156,32 @@ test.describe("the filter", { tag: "@basic" }, () => {
     await expect.poll(() => admin.usernames()).toEqual([]);
   });
 
+  test("takes terms for columns, networks and what is not wanted", async ({ admin, adminApi }) => {
+    await adminApi.register({ username: "term-anna", address: "10.44.1.1", user_agent: "alpha/1" });
+    await adminApi.register({ username: "term-bert", address: "10.44.2.1", user_agent: "beta/1" });
+    await admin.open();
+    for (const [search, expected] of [
+      ["user:term- ip:10.44.2.0/24", ["term-bert"]],
+      ["user:term- -agent:beta", ["term-anna"]],
+      ["user:term- type:other idle<5m -bert", ["term-anna"]],
+      ["user:term- age>1d", []],
+    ] as const) {
+      await admin.search(search);
+      await expect.poll(() => admin.usernames(), search).toEqual(expected);
+    }
+  });
+
+  test("names a term that it does not understand, and changes nothing", async ({ admin, adminApi }) => {
+    await adminApi.register({ username: "odd-anna", address: "10.45.1.1" });
+    await admin.open("q=user:odd-");
+    await admin.search("user:odd- idle>soon");
+    await expect(admin.page.getByText("'idle>soon': use a time, like idle>2h or idle<5m")).toBeVisible();
+    await expect(admin.searchBox).toHaveValue("user:odd- idle>soon");
+    await expect(admin.row("odd-anna")).toHaveCount(1);
+    await admin.search("user:odd-");
+    await expect(admin.page.getByText("idle>soon")).toBeHidden();
+  });
+
   test("is read from the address", async ({ admin }) => {
     await admin.open("type=other&q=find-&sort=-username");
     await expect(admin.radio("Other only")).toBeChecked();

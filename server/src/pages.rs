@@ -3,12 +3,12 @@
 use app::{
     authority::Authority,
     error::AppError,
-    pages::{Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData},
+    pages::{BadSearch, Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData},
     paths,
     principal::{Principal, Role},
     session::{
         SessionId,
-        query::SessionQuery,
+        query::{QueryError, SessionQuery},
         selection::{DeletePreview, Selection},
     },
     shell,
@@ -58,7 +58,14 @@ pub async fn sessions(
     request: Request,
 ) -> Response {
     let parameters = request.uri().query().unwrap_or_default().to_owned();
-    let (query, problems) = SessionQuery::parse_lenient(&parameters);
+    let (query, mut problems) = SessionQuery::parse_lenient(&parameters);
+    let bad_search = problems.extract_if(.., |problem| problem.parameter() == "q").last().map(|problem| BadSearch {
+        typed: parameter(&parameters, "q").unwrap_or_default(),
+        problem: match problem {
+            QueryError::Search(error) => error.to_string(),
+            other => other.to_string(),
+        },
+    });
     let page = match state.sessions.list(&asker, &query) {
         Ok(page) => page,
         Err(error) => return refusal(&state, request, Some(&asker), error).await,
@@ -76,6 +83,7 @@ pub async fn sessions(
         now: state.sessions.now(),
         problems: problems.iter().map(ToString::to_string).collect(),
         notice,
+        bad_search,
         query,
         page,
         confirm,

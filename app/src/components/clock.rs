@@ -42,6 +42,11 @@ impl Clock {
         self.now.set(Timestamp::from_millis(millis.unsigned_abs()));
     }
 
+    /// The instant it shows, not followed.
+    pub(crate) fn now_untracked(self) -> Timestamp {
+        self.now.get_untracked()
+    }
+
     /// Whether a session that was last active at `at` counts as active.
     pub(crate) fn is_active(self, at: Timestamp) -> bool {
         self.now.get().since(at).as_secs() < ACTIVE

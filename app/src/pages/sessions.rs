@@ -40,7 +40,8 @@ use crate::{
 pub(crate) fn SessionsPage(data: SessionsData) -> impl IntoView {
     let list = List::new(&data);
     Effect::new(move |_| untrack(move || list.start()));
-    let SessionsData { viewer, query, problems, page, confirm, .. } = data;
+    let SessionsData { viewer, query, problems, page, confirm, bad_search, .. } = data;
+    let typed = bad_search.map_or_else(|| query.filter.search.clone(), |bad| bad.typed);
     let ids = confirm.map(|confirm| confirm.ids).unwrap_or_default();
     let shown = page.sessions.len() as u64;
     view! {
@@ -49,7 +50,7 @@ pub(crate) fn SessionsPage(data: SessionsData) -> impl IntoView {
                 <Heading list/>
                 <Problems problems/>
                 <Tiles list/>
-                <Bar list query=query.clone()/>
+                <Bar list query=query.clone() typed/>
                 <StatusLine status=list.status/>
                 <Table list/>
                 <Foot list query=query.clone() shown/>

@@ -78,7 +78,7 @@ fn Buttons(list: List) -> impl IntoView {
 #[component]
 fn Preview(list: List) -> impl IntoView {
     let lines = move || {
-        let lines = list.asking.with(|asking| asking.as_ref().map(|asking| lines(&asking.preview)));
+        let lines = list.asking.with(|asking| asking.as_ref().map(|asking| lines(&asking.preview, asking.outside)));
         lines
             .unwrap_or_default()
             .into_iter()
@@ -95,9 +95,12 @@ fn Preview(list: List) -> impl IntoView {
     view! { <dl>{lines}</dl> }
 }
 
-fn lines(preview: &DeletePreview) -> Vec<(String, String)> {
+fn lines(preview: &DeletePreview, outside: u64) -> Vec<(String, String)> {
     let mut lines: Vec<_> = preview.by_type.iter().map(of_type).collect();
     lines.push(("Active in the last minute".to_owned(), grouped(preview.active_last_minute)));
+    if outside != 0 {
+        lines.push(("Not in this view".to_owned(), grouped(outside)));
+    }
     if preview.own != 0 {
         lines.push(("Your own, which stay".to_owned(), grouped(preview.own)));
     }
@@ -144,13 +147,14 @@ mod tests {
             active_last_minute: 2,
             own: 1,
         };
-        let told: Vec<_> = lines(&preview).into_iter().map(|(term, told)| format!("{term}: {told}")).collect();
+        let told: Vec<_> = lines(&preview, 3).into_iter().map(|(term, told)| format!("{term}: {told}")).collect();
         assert_eq!(
             told,
             [
                 "REST API: 1 · p.rossi",
                 "Other: 10 · backup-agent, webdav-scan, sync, …",
                 "Active in the last minute: 2",
+                "Not in this view: 3",
                 "Your own, which stay: 1",
             ]
         );

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::list::List;
+use super::{list::List, picked::Picked};
 use crate::{
     components::reactive::{flag, text},
     session::{query::SessionQuery, selection::grouped},
@@ -18,10 +18,17 @@ pub(super) fn Foot(list: List, query: SessionQuery, shown: u64) -> impl IntoView
     view! {
         <div class="foot">
             <p>{text(place)}</p>
-            <p id="selected" hidden=flag(move || list.picked.with(|picked| picked.is_empty()))>
-                {text(move || list.picked_count())}
-                " selected"
+            <p id="selected" hidden=flag(move || list.picked.with(Picked::is_empty))>
+                {text(move || list.picked_in_words())}
             </p>
+            <button
+                type="button"
+                class="link clear"
+                hidden=flag(move || list.picked.with(Picked::is_empty))
+                on:click=move |_| list.pick(Picked::default())
+            >
+                "Clear selection"
+            </button>
             <nav class="pages until-hydrated" aria-label="Pages">
                 {previous.map(|href| view! { <a class="button" rel="prev" href=href>"Previous"</a> })}
                 {next.map(|href| view! { <a class="button" rel="next" href=href>"Next"</a> })}

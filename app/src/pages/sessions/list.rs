@@ -28,7 +28,7 @@ use crate::{
         column::{Column, Columns},
         page::Counts,
         query::SessionQuery,
-        selection::Selection,
+        selection::{SelectedCounts, Selection},
     },
 };
 
@@ -39,6 +39,8 @@ pub(super) struct List {
     pub(super) viewer: StoredValue<Arc<str>>,
     /// The filter and the order, as in the address of the page.
     pub(super) query: RwSignal<SessionQuery>,
+    /// Why the search text that was typed is not the one of the list.
+    pub(super) search_problem: RwSignal<Option<String>>,
     /// The tiles and the count of each type.
     pub(super) counts: RwSignal<Counts>,
     /// How many sessions match.
@@ -53,6 +55,8 @@ pub(super) struct List {
     pub(super) columns: RwSignal<Columns>,
     /// The selection.
     pub(super) picked: RwSignal<Picked>,
+    /// How many sessions that is, as the server counted.
+    pub(super) counted: RwSignal<Option<SelectedCounts>>,
     /// What waits to be shown.
     pub(super) news: RwSignal<News>,
     /// How the page gets its news.
@@ -79,6 +83,10 @@ pub(super) struct List {
     keystrokes: StoredValue<u32>,
     /// How many deletions have been asked about.
     asked: StoredValue<u32>,
+    /// How many times the selection has been counted.
+    counting: StoredValue<u32>,
+    /// Whether it is about to be counted again.
+    is_recounting: StoredValue<bool>,
     /// Whether the shown columns are being remembered.
     saving_columns: StoredValue<bool>,
 }
@@ -105,7 +113,8 @@ pub(super) struct Elements {
 impl List {
     /// The list as the server has read it.
     pub(super) fn new(data: &SessionsData) -> Self {
-        let SessionsData { viewer, query, page, columns, now, confirm, notice, .. } = data;
+        let SessionsData { viewer, query, page, columns, now, confirm, notice, bad_search, .. } = data;
+        let search_problem = bad_search.as_ref().map(|bad| bad.problem.clone());
         let slots: Vec<_> = (0..)
             .zip(&page.sessions)
             .map(|(index, session)| Slot::new(index, Content::of(&Row::live(session), &viewer.username)))
@@ -122,6 +131,8 @@ impl List {
             visible: RwSignal::new(visible),
             columns: RwSignal::new(*columns),
             picked: RwSignal::new(Picked::default()),
+            counted: RwSignal::new(None),
+            search_problem: RwSignal::new(search_problem.clone()),
             news: RwSignal::new(News::default()),
             link: RwSignal::new(Link::Connecting),
             asking: RwSignal::new(confirm.as_ref().map(Asking::from)),
@@ -136,6 +147,8 @@ impl List {
             picked_last: StoredValue::new(None),
             keystrokes: StoredValue::new(0),
             asked: StoredValue::new(0),
+            counting: StoredValue::new(0),
+            is_recounting: StoredValue::new(false),
             saving_columns: StoredValue::new(false),
         }
     }
@@ -195,6 +208,6 @@ impl Elements {
 
 impl From<&Confirm> for Asking {
     fn from(confirm: &Confirm) -> Self {
-        Self::new(0, Selection::Ids(confirm.ids.clone()), confirm.preview.clone())
+        Self::new(0, Selection::Ids(confirm.ids.clone()), confirm.preview.clone(), 0)
     }
 }

@@ -1,6 +1,9 @@
 //! The sessions that the user has selected.
 
-use crate::session::{SessionId, query::Filter, selection::Selection};
+use crate::{
+    session::{Session, SessionId, query::Filter, selection::Selection},
+    time::Timestamp,
+};
 
 /// Sessions picked one by one, or all that match but a few.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +16,6 @@ pub(super) enum Picked {
         filter: Filter,
         /// The newest session then.
         as_of: SessionId,
-        /// How many they were, as the server counted.
-        counted: Option<u64>,
         /// Taken out again by hand.
         except: Vec<SessionId>,
     },
@@ -25,7 +26,7 @@ pub(super) enum Picked {
 pub(super) enum Header {
     /// Nothing is picked.
     Empty,
-    /// Something is picked, not all.
+    /// Something is picked, not all that is in view.
     Partial,
     /// All that can be picked is.
     Full,
@@ -40,18 +41,31 @@ impl Default for Picked {
 impl Picked {
     /// All that match.
     pub(super) fn all(filter: Filter, as_of: SessionId) -> Self {
-        Self::AllBut { filter, as_of, counted: None, except: Vec::new() }
+        Self::AllBut { filter, as_of, except: Vec::new() }
     }
 
-    /// Whether a session that is shown, and may be picked, is.
-    pub(super) fn contains(&self, id: SessionId) -> bool {
+    /// Whether nothing has been picked.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::These(ids) if ids.is_empty())
+    }
+
+    /// Whether a session that may be deleted is picked, in whatever view it is shown.
+    pub(super) fn contains(&self, session: &Session, now: Timestamp) -> bool {
         match self {
-            Self::These(ids) => ids.contains(&id),
-            Self::AllBut { as_of, except, .. } => id <= *as_of && !except.contains(&id),
+            Self::These(ids) => ids.contains(&session.id),
+            Self::AllBut { except, .. } => self.may_contain(session, now) && !except.contains(&session.id),
         }
     }
 
-    /// Picks these sessions, or drops them. A session that is newer than "all" was cannot join it.
+    /// Whether a session can be picked beside the others: not one that is none of "all".
+    pub(super) fn may_contain(&self, session: &Session, now: Timestamp) -> bool {
+        match self {
+            Self::These(_) => true,
+            Self::AllBut { filter, as_of, .. } => session.id <= *as_of && filter.matches(session, now),
+        }
+    }
+
+    /// Picks these sessions, or drops them. They must be such that may be contained.
     pub(super) fn set(&mut self, ids: &[SessionId], picked: bool) {
         let (list, listed) = match self {
             Self::These(list) => (list, picked),
@@ -63,60 +77,31 @@ impl Picked {
         }
     }
 
-    /// Whether a session came after all were picked: it cannot be picked beside them.
-    pub(super) fn is_newer(&self, id: SessionId) -> bool {
-        matches!(self, Self::AllBut { as_of, .. } if id > *as_of)
-    }
-
-    /// Drops sessions that have ended.
+    /// Drops sessions that have ended. Of "all" they are none any more anyway.
     pub(super) fn forget(&mut self, ended: &[SessionId]) {
-        let mut ended: Vec<_> = ended.iter().copied().filter(|id| self.contains(*id)).collect();
-        match self {
-            Self::These(ids) => ids.retain(|id| !ended.contains(id)),
-            Self::AllBut { except, .. } => except.append(&mut ended),
+        if let Self::These(ids) = self {
+            ids.retain(|id| !ended.contains(id));
         }
-    }
-
-    /// Takes the server's count of a selection, unless something else has been picked since.
-    pub(super) fn count_all(&mut self, of: &Self, count: u64) {
-        if let (Self::AllBut { filter, as_of, counted, .. }, Self::AllBut { filter: of_filter, as_of: of_as_of, .. }) =
-            (self, of)
-            && (&*filter, &*as_of) == (of_filter, of_as_of)
-        {
-            *counted = Some(count);
-        }
-    }
-
-    /// How many sessions are picked; `None` until the server has counted.
-    pub(super) fn count(&self) -> Option<u64> {
-        match self {
-            Self::These(ids) => Some(ids.len() as u64),
-            Self::AllBut { counted, except, .. } => Some(counted.as_ref()?.saturating_sub(except.len() as u64)),
-        }
-    }
-
-    /// Whether nothing is picked.
-    pub(super) fn is_empty(&self) -> bool {
-        self.count() == Some(0)
     }
 
     /// What a delete is about.
     pub(super) fn selection(&self) -> Selection {
         match self {
             Self::These(ids) => Selection::Ids(ids.clone()),
-            Self::AllBut { filter, as_of, except, .. } => {
+            Self::AllBut { filter, as_of, except } => {
                 Selection::Matching { filter: filter.clone(), as_of: *as_of, except: except.clone() }
             }
         }
     }
 
-    /// What the header checkbox shows when `every` session that can be picked is known, if it is.
-    pub(super) fn header(&self, every: Option<&[SessionId]>) -> Header {
-        let full = match self {
-            Self::These(_) => every.is_some_and(|every| every.iter().all(|id| self.contains(*id))),
-            Self::AllBut { except, .. } => except.is_empty(),
+    /// What the header checkbox shows in the view of a filter, when `every` session in view that can be picked is known,
+    /// if it is.
+    pub(super) fn header(&self, view: &Filter, every: Option<&[SessionId]>) -> Header {
+        let is_full = match self {
+            Self::These(ids) => every.is_some_and(|every| !every.is_empty() && every.iter().all(|id| ids.contains(id))),
+            Self::AllBut { filter, except, .. } => filter == view && except.is_empty(),
         };
-        match (self.is_empty(), full) {
+        match (self.is_empty(), is_full) {
             (true, _) => Header::Empty,
             (false, true) => Header::Full,
             (false, false) => Header::Partial,
@@ -137,9 +122,32 @@ pub(super) fn range(shown: &[SessionId], one: Option<SessionId>, other: SessionI
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::SessionType;
 
     fn ids<const N: usize>(ids: [u64; N]) -> [SessionId; N] {
         ids.map(SessionId)
+    }
+
+    fn session(id: u64, username: &str) -> Session {
+        Session {
+            id: SessionId(id),
+            username: username.into(),
+            session_type: SessionType::RestApi,
+            address: [10, 20, 1, 4].into(),
+            server_name: "keep-01".into(),
+            user_agent: "".into(),
+            client: "".into(),
+            created_at: Timestamp::default(),
+            last_active_at: Timestamp::default(),
+        }
+    }
+
+    fn contains(picked: &Picked, id: u64, username: &str) -> bool {
+        picked.contains(&session(id, username), Timestamp::default())
+    }
+
+    fn anna() -> Filter {
+        Filter { search: "user:anna".to_owned(), ..Filter::default() }
     }
 
     #[test]
@@ -149,52 +157,46 @@ mod tests {
         picked.set(&ids([4, 5]), true);
         picked.set(&ids([3]), false);
         assert_eq!(picked.selection(), Selection::Ids(ids([4, 5]).to_vec()));
-        assert_eq!(picked.count(), Some(2));
         picked.forget(&ids([4, 5]));
         assert!(picked.is_empty());
     }
 
     #[test]
     fn all_but_a_few_is_one_value() {
-        let mut picked = Picked::all(Filter::default(), SessionId(90));
-        assert_eq!(picked.count(), None);
-        picked.count_all(&picked.clone(), 80);
+        let mut picked = Picked::all(anna(), SessionId(90));
         picked.set(&ids([7, 8]), false);
         picked.set(&ids([8]), true);
-        assert_eq!(picked.count(), Some(79));
-        assert!(picked.contains(SessionId(8)) && !picked.contains(SessionId(7)));
-        assert!(!picked.contains(SessionId(91)), "newer than all were");
-        assert!(picked.is_newer(SessionId(91)) && !Picked::default().is_newer(SessionId(91)));
-        picked.forget(&ids([7, 9, 95]));
-        assert_eq!(picked.count(), Some(78), "of those that ended one was picked");
-        let except = ids([7, 9]).to_vec();
-        assert_eq!(picked.selection(), Selection::Matching { filter: Filter::default(), as_of: SessionId(90), except });
+        assert!(contains(&picked, 8, "anna") && !contains(&picked, 7, "anna"));
+        let except = ids([7]).to_vec();
+        assert_eq!(picked.selection(), Selection::Matching { filter: anna(), as_of: SessionId(90), except });
     }
 
     #[test]
-    fn a_count_of_something_else_is_passed_over() {
-        let mut picked = Picked::all(Filter::default(), SessionId(90));
-        picked.count_all(&Picked::all(Filter::default(), SessionId(80)), 5);
-        let filter = Filter { search: "anna".to_owned(), ..Filter::default() };
-        picked.count_all(&Picked::all(filter, SessionId(90)), 5);
-        assert_eq!(picked.count(), None);
+    fn in_another_view_all_is_still_what_it_was() {
+        let picked = Picked::all(anna(), SessionId(90));
+        assert!(contains(&picked, 8, "Anna") && !contains(&picked, 8, "ben"));
+        assert!(!contains(&picked, 91, "anna"), "newer than all were");
+        assert!(!picked.may_contain(&session(8, "ben"), Timestamp::default()));
+        assert!(Picked::default().may_contain(&session(91, "ben"), Timestamp::default()));
     }
 
     #[test]
-    fn the_header_shows_how_much_is_picked() {
-        let every = ids([1, 2]);
+    fn the_header_shows_how_much_of_the_view_is_picked() {
+        let (every, view) = (ids([1, 2]), Filter::default());
         let mut picked = Picked::default();
-        assert_eq!(picked.header(Some(&every)), Header::Empty);
+        assert_eq!(picked.header(&view, Some(&every)), Header::Empty);
         picked.set(&ids([1]), true);
-        assert_eq!(picked.header(Some(&every)), Header::Partial);
+        assert_eq!(picked.header(&view, Some(&every)), Header::Partial);
         picked.set(&ids([2]), true);
-        assert_eq!(picked.header(Some(&every)), Header::Full);
-        assert_eq!(picked.header(None), Header::Partial);
+        assert_eq!(picked.header(&view, Some(&every)), Header::Full);
+        assert_eq!(picked.header(&view, None), Header::Partial);
+        assert_eq!(picked.header(&view, Some(&[])), Header::Partial, "what is picked is elsewhere");
 
         let mut picked = Picked::all(Filter::default(), SessionId(9));
-        assert_eq!(picked.header(None), Header::Full);
+        assert_eq!(picked.header(&view, None), Header::Full);
+        assert_eq!(picked.header(&anna(), None), Header::Partial);
         picked.set(&ids([1]), false);
-        assert_eq!(picked.header(None), Header::Partial);
+        assert_eq!(picked.header(&view, None), Header::Partial);
     }
 
     #[test]

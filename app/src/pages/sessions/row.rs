@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{list::List, slot::Slot};
+use super::{list::List, picked::Picked, slot::Slot};
 use crate::{
     components::{
         avatar::avatar,
@@ -10,6 +10,7 @@ use crate::{
         reactive::{flag, maybe, text},
     },
     session::{Session, selection::Selection},
+    time::Timestamp,
 };
 
 pub(super) fn table_row(list: List, slot: Slot) -> impl IntoView {
@@ -35,8 +36,12 @@ pub(super) fn table_row(list: List, slot: Slot) -> impl IntoView {
 }
 
 fn select_cell(list: List, slot: Slot) -> impl IntoView {
-    let is_newer = move || slot.deletable().is_some_and(|id| list.picked.with(|picked| picked.is_newer(id)));
-    let is_picked = move || slot.deletable().is_some_and(|id| list.picked.with(|picked| picked.contains(id)));
+    let is = move |is_so: fn(&Picked, &Session, Timestamp) -> bool| {
+        let now = list.clock.now_untracked();
+        slot.is_deletable_and(|session| list.picked.with(|picked| is_so(picked, session, now)))
+    };
+    let is_picked = move || is(Picked::contains);
+    let is_apart = move || is(|picked, session, now| !picked.may_contain(session, now));
     view! {
         <td role="cell" class="select">
             <input
@@ -46,8 +51,8 @@ fn select_cell(list: List, slot: Slot) -> impl IntoView {
                 autocomplete="off"
                 value=slot.text(|session| session.id.to_string())
                 aria-label=slot.text(|session| format!("Select {}", in_words(session)))
-                title=maybe(move || if is_newer() { Some(NEWER.to_owned()) } else { slot.is_own().then(|| OWN.to_owned()) })
-                disabled=flag(move || slot.deletable().is_none() || is_newer())
+                title=maybe(move || if is_apart() { Some(APART.to_owned()) } else { slot.is_own().then(|| OWN.to_owned()) })
+                disabled=flag(move || slot.deletable().is_none() || is_apart())
                 hidden=slot.is_ended()
                 prop:checked=flag(is_picked)
                 on:click=move |event| list.pick_one(slot, event_target_checked(&event), event.shift_key())
@@ -56,7 +61,7 @@ fn select_cell(list: List, slot: Slot) -> impl IntoView {
     }
 }
 
-const NEWER: &str = "Newer than your selection of all: it is not part of it.";
+const APART: &str = "Not one of all that you have selected.";
 const OWN: &str = "You cannot delete your own session. End it under My Sessions.";
 
 fn user_cell(slot: Slot) -> impl IntoView {

@@ -93,6 +93,18 @@ impl Slot {
         self.content.with(Content::deletable)
     }
 
+    /// Whether a session is in it of which something is so, and which can be deleted.
+    pub(super) fn is_deletable_and(self, is_so: impl FnOnce(&Session) -> bool) -> bool {
+        self.content.with(|content| {
+            content.shown().filter(|shown| shown.is_deletable()).is_some_and(|shown| is_so(&shown.session))
+        })
+    }
+
+    /// Whether a session is in it of which something is so; not followed.
+    pub(super) fn is_now(self, is_so: impl FnOnce(&Session) -> bool) -> bool {
+        self.content.with_untracked(|content| content.shown().is_some_and(|shown| is_so(&shown.session)))
+    }
+
     /// When the session in it was last active.
     pub(super) fn last_active_at(self) -> Option<Timestamp> {
         self.content.with(|content| content.shown().map(|shown| shown.session.last_active_at))

@@ -21,23 +21,30 @@ pub(in crate::pages::sessions) struct Asking {
     selection: Selection,
     /// What it would do.
     pub(in crate::pages::sessions) preview: DeletePreview,
+    /// How many of the sessions are not in view.
+    pub(in crate::pages::sessions) outside: u64,
 }
 
 impl Asking {
     /// Asks about a selection whose preview is this.
-    pub(super) fn new(number: u32, selection: Selection, preview: DeletePreview) -> Self {
-        Self { number, selection, preview }
+    pub(super) fn new(number: u32, selection: Selection, preview: DeletePreview, outside: u64) -> Self {
+        Self { number, selection, preview, outside }
     }
 }
 
 impl List {
     /// Asks whether to delete the selected sessions.
     pub(in crate::pages::sessions) fn ask_selected(self) {
-        self.ask(self.picked.with_untracked(Picked::selection));
+        let outside = self.counted.get_untracked().map_or(0, |counted| counted.outside);
+        self.ask_with(self.picked.with_untracked(Picked::selection), outside);
     }
 
     /// Asks whether to delete these sessions.
     pub(in crate::pages::sessions) fn ask(self, selection: Selection) {
+        self.ask_with(selection, 0);
+    }
+
+    fn ask_with(self, selection: Selection, outside: u64) {
         let number = self.asked.get_value().wrapping_add(1);
         self.asked.set_value(number);
         self.problem.set(None);
@@ -51,7 +58,7 @@ impl List {
                     self.forget(&selection);
                     self.say("These sessions have ended already.".to_owned());
                 }
-                Ok(preview) => self.asking.set(Some(Asking::new(number, selection, preview))),
+                Ok(preview) => self.asking.set(Some(Asking::new(number, selection, preview, outside))),
                 Err(error) => self.failed(&error),
             }
         });

@@ -9,33 +9,42 @@ use web_sys::HtmlInputElement;
 use super::List;
 use crate::{
     browser,
-    pages::sessions::picked::Picked,
     session::{
         SessionType,
         column::Column,
         query::{Filter, MAX_SEARCH, SessionQuery},
+        search::Search,
     },
 };
 
 /// Whoever types is still thinking for so long.
 const PAUSE: Duration = Duration::from_millis(150);
+/// Whoever has typed something that is not finished is for so long.
+const LONG_PAUSE: Duration = Duration::from_millis(900);
 
 impl List {
-    /// Searches when the user stops typing.
+    /// Searches when the user stops typing. What is not finished yet is not complained of so soon.
     pub(in crate::pages::sessions) fn search_soon(self, text: String) {
         let keystroke = self.keystrokes.get_value().wrapping_add(1);
         self.keystrokes.set_value(keystroke);
-        browser::after(PAUSE, move || {
+        let is_finished = Search::parse(&text).is_ok();
+        browser::after(if is_finished { PAUSE } else { LONG_PAUSE }, move || {
             if self.keystrokes.get_value() == keystroke {
                 self.search(&text);
             }
         });
     }
 
-    /// Shows the sessions in which these words occur.
+    /// Shows the sessions that a search text means. One that cannot be understood changes nothing.
     pub(in crate::pages::sessions) fn search(self, text: &str) {
         let search = cut(text).to_owned();
-        self.change(|query| query.filter.search = search);
+        match Search::parse(&search) {
+            Ok(_) => {
+                self.search_problem.set(None);
+                self.change(|query| query.filter.search = search);
+            }
+            Err(error) => self.search_problem.set(Some(error.to_string())),
+        }
     }
 
     /// Shows the sessions of this type, or all.
@@ -53,6 +62,7 @@ impl List {
         if let Some(search) = self.elements.search.get_untracked() {
             search.set_value("");
         }
+        self.search_problem.set(None);
         if let Some(all) = type_radio("[value='']") {
             all.set_checked(true);
         }
@@ -62,22 +72,17 @@ impl List {
     /// Takes over what the user has typed and chosen before the page came alive.
     pub(super) fn take_over_inputs(self) {
         let typed = self.elements.search.get_untracked().map(|search| search.value()).unwrap_or_default();
-        let search = cut(&typed).to_owned();
         let session_type = type_radio(":checked").and_then(|radio| SessionType::parse(&radio.value()));
-        self.change(|query| query.filter = Filter { session_type, search });
+        self.show_type(session_type);
+        self.search(&typed);
     }
 
     fn change(self, change: impl FnOnce(&mut SessionQuery)) {
         let before = self.query.get_untracked();
         let mut query = SessionQuery { first: 0, ..before.clone() };
         change(&mut query);
-        let filter_changes = query.filter != before.filter;
-        if !filter_changes && query.sort == before.sort {
+        if query.filter == before.filter && query.sort == before.sort {
             return;
-        }
-        if filter_changes {
-            // What is not to be seen any more is not to be deleted unseen.
-            self.pick(Picked::default());
         }
         browser::rename(&query.href());
         self.query.set(query.clone());
@@ -87,6 +92,7 @@ impl List {
         self.scroll_to(0.0);
         self.lay_out();
         self.watch(view);
+        self.count();
     }
 }
 

@@ -91,6 +91,8 @@ impl List {
         picked.forget(&ended);
         if picked != self.picked.get_untracked() {
             self.pick(picked);
+        } else {
+            self.count_again();
         }
         self.fill();
         // Rows that were not there before can be measured only when they are.
