@@ -27,6 +27,7 @@ mod row;
 mod sealed;
 mod selection;
 mod shared;
+mod stored_texts;
 mod table;
 mod texts;
 mod tombstone;

@@ -18,6 +18,7 @@ use super::{
     purge::Portion,
     row::Row,
     sealed::RecordError,
+    stored_texts::{ReadTexts, StoredTexts},
     table::Table,
     tombstone::Tombstone,
 };
@@ -31,6 +32,8 @@ const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
 /// [`Tombstone`]s by their number.
 const TOMBSTONES: TableDefinition<u64, &[u8]> = TableDefinition::new("tombstones");
+/// Texts that rows share, by number.
+const TEXTS: TableDefinition<u32, &[u8]> = TableDefinition::new("texts");
 /// Accounts by the key of their name, in a form that is not the store's business.
 const ACCOUNTS: TableDefinition<&str, &[u8]> = TableDefinition::new("accounts");
 
@@ -55,6 +58,10 @@ pub(crate) struct Changes {
     pub(crate) tombstone: Option<Tombstone>,
     /// New rows of sessions that are there; one that is not there is left alone.
     pub(crate) touched: Vec<(u64, Vec<u8>)>,
+    /// Texts that rows share, by number.
+    pub(crate) texts: Vec<(u32, Vec<u8>)>,
+    /// Texts that no row uses any more.
+    pub(crate) forgotten: Vec<u32>,
     /// Accounts by key.
     pub(crate) accounts: Vec<(String, Vec<u8>)>,
     /// Rows of sessions that ended in an earlier commit.
@@ -69,6 +76,8 @@ impl Changes {
             && self.removed.is_empty()
             && self.tombstone.is_none()
             && self.touched.is_empty()
+            && self.texts.is_empty()
+            && self.forgotten.is_empty()
             && self.accounts.is_empty()
             && self.purged.is_none()
     }
@@ -80,6 +89,8 @@ pub(crate) struct Loaded {
     pub(crate) next_id: u64,
     /// Sessions whose rows are still to be removed.
     pub(crate) tombstones: Vec<Tombstone>,
+    /// Texts that rows share.
+    pub(crate) texts: StoredTexts,
 }
 
 impl Journal {
@@ -252,6 +263,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
         transaction.open_table(META)?.insert("schema", SCHEMA)?;
         transaction.open_table(SESSIONS)?;
         transaction.open_table(TOMBSTONES)?;
+        transaction.open_table(TEXTS)?;
         transaction.open_table(ACCOUNTS)?;
         Ok(())
     })
@@ -284,6 +296,15 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
             sessions.insert(*id, row.as_slice())?;
         }
     }
+    if !(changes.texts.is_empty() && changes.forgotten.is_empty()) {
+        let mut texts = transaction.open_table(TEXTS)?;
+        for (number, record) in &changes.texts {
+            texts.insert(*number, record.as_slice())?;
+        }
+        for number in &changes.forgotten {
+            texts.remove(*number)?;
+        }
+    }
     let mut tombstones = transaction.open_table(TOMBSTONES)?;
     if let Some(tombstone) = &changes.tombstone {
         tombstones.insert(tombstone.seq, tombstone.encode().as_slice())?;
@@ -311,6 +332,20 @@ fn load(database: &Database, table: &mut Table) -> Result<Loaded, redb::Error> {
     }
     let ended: HashSet<u64> = tombstones.iter().flat_map(|tombstone| tombstone.ids.iter().copied()).collect();
 
+    let mut texts = ReadTexts::default();
+    match transaction.open_table(TEXTS) {
+        Ok(stored) => {
+            for entry in stored.iter()? {
+                let (number, record) = entry?;
+                let number = number.value();
+                texts.read(number, record.value()).map_err(|error| damaged("text", u64::from(number), error))?;
+            }
+        }
+        // A store of before there were any; the first commit makes it.
+        Err(TableError::TableDoesNotExist(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+
     let sessions = transaction.open_table(SESSIONS)?;
     table.reserve(usize::try_from(sessions.len()?).unwrap_or(0).saturating_sub(ended.len()));
     let mut newest = ended.iter().copied().max().unwrap_or(0);
@@ -319,13 +354,14 @@ fn load(database: &Database, table: &mut Table) -> Result<Loaded, redb::Error> {
         let id = id.value();
         newest = newest.max(id);
         if !ended.contains(&id) {
-            let row = Row::decode(SessionId(id), record.value()).map_err(|error| damaged("session", id, error))?;
-            table.insert(&row);
+            let row =
+                Row::decode(SessionId(id), record.value(), &texts).map_err(|error| damaged("session", id, error))?;
+            table.load(&row);
         }
     }
 
     let next_id = transaction.open_table(META)?.get("next_id")?.map_or(1, |next_id| next_id.value());
     let next_id = next_id.max(newest.saturating_add(1));
     table.begin(SessionId(next_id - 1));
-    Ok(Loaded { next_id, tombstones })
+    Ok(Loaded { next_id, tombstones, texts: texts.into() })
 }

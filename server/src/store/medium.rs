@@ -17,7 +17,7 @@ const FILE: &str = "keepwatch.redb";
 /// What a process locks that uses the data directory.
 const LOCK: &str = "keepwatch.lock";
 /// Pages kept in memory: commits touch few, and reads are answered by the table.
-const CACHE_BYTES: usize = 64 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
 /// Where the bytes are.
 #[derive(Debug)]

@@ -63,6 +63,22 @@ impl Order {
         self.block_of.resize(slots, NOWHERE);
     }
 
+    /// Puts sessions, each with its instant, in their places. Before anything else is in one.
+    pub(crate) fn fill(&mut self, sessions: Vec<(u64, Slot)>, columns: Columns<'_>) {
+        let entry = |(at, slot): (u64, Slot)| Entry { at, id: columns.ids[slot as usize] as u32, slot };
+        let mut entries: Vec<_> = sessions.into_iter().map(entry).collect();
+        entries.sort_unstable();
+        for entries in entries.chunks(MOST) {
+            let block = self.add_block(self.sequence.len());
+            for Entry { at, slot, .. } in entries {
+                self.counts[block as usize][usize::from(columns.types[*slot as usize])] += 1;
+                self.at[*slot as usize] = *at;
+                self.block_of[*slot as usize] = block;
+            }
+            self.blocks[block as usize].entries = entries.to_vec();
+        }
+    }
+
     /// Puts the session of a slot in its place.
     pub(crate) fn insert(&mut self, slot: Slot, at: u64, columns: Columns<'_>) {
         let entry = Entry { at, id: columns.ids[slot as usize] as u32, slot };
@@ -348,6 +364,18 @@ mod tests {
             }
             model.assert_same(&order);
         }
+    }
+
+    #[test]
+    fn an_order_that_is_filled_at_once_is_the_same() {
+        let (mut one_by_one, mut model) = empty(3_000);
+        (0..3_000).for_each(|slot| model.take(&mut one_by_one, Step::Enter { slot, at: u64::from(slot * 7 % 500) }));
+        let (mut order, _) = empty(3_000);
+        order.fill(model.sorted.iter().rev().map(|(at, _, slot)| (*at, *slot)).collect(), model.columns());
+        model.assert_same(&order);
+        (0..3_000).step_by(3).for_each(|slot| model.take(&mut order, Step::Leave { slot }));
+        (1..3_000).step_by(3).for_each(|slot| model.take(&mut order, Step::Move { slot, at: 600 }));
+        model.assert_same(&order);
     }
 
     #[test]

@@ -7,18 +7,25 @@ use app::{
     time::Timestamp,
 };
 
-use super::sealed::{self, RecordError};
+use super::{
+    sealed::{self, RecordError},
+    stored_texts::{ReadTexts, StoredTexts},
+};
 
 /// The format that [`Row::encode`] writes. A change of format takes the next number and keeps reading this one.
-const VERSION: u8 = 1;
-/// Bytes of everything but the texts, at most.
-const FIXED: usize = 1 + 8 + 8 + 32 + 1 + 16 + 3 * 4;
+const VERSION: u8 = 2;
+/// The format with all texts in the row.
+const VERSION_WITH_TEXTS: u8 = 1;
+/// Bytes of everything but the username, at most.
+const FIXED: usize = 1 + 8 + 8 + 32 + 1 + 16 + 4 + 4 + 4;
 
 /// One session with its texts borrowed from wherever they are.
 ///
 /// On disk, between the version and the checksum, integers little-endian: type, created at, last active at (both in
-/// milliseconds), token hash, address family (4 or 6) and octets, then username, server name and User-Agent, each as
-/// its length in four bytes and its UTF-8. The id is the key, not part of the row.
+/// milliseconds), token hash, address family (4 or 6) and octets, the numbers of server name and User-Agent among the
+/// [`StoredTexts`] in four bytes each, then the username as its length in four bytes and its UTF-8. In version 1
+/// username, server name and User-Agent stand there in the same way, and no numbers. The id is the key, not part of the
+/// row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row<'a> {
     pub(crate) id: SessionId,
@@ -49,9 +56,8 @@ impl<'a> Row<'a> {
     }
 
     /// The row as stored.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let texts = [self.username, self.server_name, self.user_agent];
-        let mut record = sealed::begin(VERSION, FIXED + texts.iter().map(|text| text.len()).sum::<usize>());
+    pub(crate) fn encode(&self, texts: &mut StoredTexts) -> Vec<u8> {
+        let mut record = sealed::begin(VERSION, FIXED + self.username.len());
         record.push(type_code(self.session_type));
         record.extend_from_slice(&self.created_at.as_millis().to_le_bytes());
         record.extend_from_slice(&self.last_active_at.as_millis().to_le_bytes());
@@ -66,24 +72,27 @@ impl<'a> Row<'a> {
                 record.extend_from_slice(&address.octets());
             }
         }
-        for text in texts {
-            let length = u32::try_from(text.len()).expect("the texts of a session are cut far below 4 GiB");
-            record.extend_from_slice(&length.to_le_bytes());
-            record.extend_from_slice(text.as_bytes());
+        for text in [self.server_name, self.user_agent] {
+            record.extend_from_slice(&texts.number(text).to_le_bytes());
         }
+        let length = u32::try_from(self.username.len()).expect("a username is far below 4 GiB");
+        record.extend_from_slice(&length.to_le_bytes());
+        record.extend_from_slice(self.username.as_bytes());
         sealed::seal(self.id.0, record)
     }
 
     /// The row stored under `id`.
     ///
     /// # Errors
-    /// [`RecordError`] for a row that is damaged, under another id, or of an unknown version.
-    pub(crate) fn decode(id: SessionId, record: &'a [u8]) -> Result<Self, RecordError> {
-        let content = sealed::open(id.0, VERSION, record)?;
-        Self::read(id, content).ok_or(RecordError::Content)
+    /// [`RecordError`] for a row that is damaged, under another id, of an unknown version, or with a text that is not
+    /// there.
+    pub(crate) fn decode(id: SessionId, record: &'a [u8], texts: &'a ReadTexts) -> Result<Self, RecordError> {
+        let version = if record.first() == Some(&VERSION_WITH_TEXTS) { VERSION_WITH_TEXTS } else { VERSION };
+        let content = sealed::open(id.0, version, record)?;
+        Self::read(id, version, content, texts).ok_or(RecordError::Content)
     }
 
-    fn read(id: SessionId, content: &'a [u8]) -> Option<Self> {
+    fn read(id: SessionId, version: u8, content: &'a [u8], texts: &'a ReadTexts) -> Option<Self> {
         let mut fields = Fields(content);
         let session_type = type_of(fields.byte()?)?;
         let created_at = Timestamp::from_millis(u64::from_le_bytes(fields.array()?));
@@ -94,7 +103,12 @@ impl<'a> Row<'a> {
             6 => IpAddr::from(fields.array::<16>()?),
             _ => return None,
         };
-        let (username, server_name, user_agent) = (fields.text()?, fields.text()?, fields.text()?);
+        let (username, server_name, user_agent) = if version == VERSION_WITH_TEXTS {
+            (fields.text()?, fields.text()?, fields.text()?)
+        } else {
+            let [server, agent] = [fields.array()?, fields.array()?].map(u32::from_le_bytes);
+            (fields.text()?, texts.get(server)?, texts.get(agent)?)
+        };
         fields.0.is_empty().then_some(Self {
             id,
             token_hash,
@@ -182,17 +196,21 @@ mod tests {
             user_agent in ".{0,600}",
         ) {
             let row = Row { username: &username, server_name: &server_name, user_agent: &user_agent, ..row };
-            let record = row.encode();
-            prop_assert_eq!(Row::decode(row.id, &record), Ok(row));
+            let mut texts = StoredTexts::default();
+            let record = row.encode(&mut texts);
+            let texts = read(&texts);
+            prop_assert_eq!(Row::decode(row.id, &record, &texts), Ok(row));
         }
 
         #[test]
         fn a_row_with_one_flipped_bit_is_never_read(row in any_row(), user_agent in ".{0,40}") {
             let row = Row { username: "anna", server_name: "keep-01", user_agent: &user_agent, ..row };
-            let mut record = row.encode();
+            let mut texts = StoredTexts::default();
+            let mut record = row.encode(&mut texts);
+            let texts = read(&texts);
             for bit in 0..record.len() * 8 {
                 record[bit / 8] ^= 1 << (bit % 8);
-                prop_assert!(Row::decode(row.id, &record).is_err(), "bit {} flipped unnoticed", bit);
+                prop_assert!(Row::decode(row.id, &record, &texts).is_err(), "bit {} flipped unnoticed", bit);
                 record[bit / 8] ^= 1 << (bit % 8);
             }
         }
@@ -202,14 +220,21 @@ mod tests {
             id in any::<u64>(),
             content in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
-            let mut record = sealed::begin(VERSION, content.len());
-            record.extend_from_slice(&content);
-            _ = Row::decode(SessionId(id), &sealed::seal(id, record));
+            for version in [VERSION_WITH_TEXTS, VERSION] {
+                let mut record = sealed::begin(version, content.len());
+                record.extend_from_slice(&content);
+                _ = Row::decode(SessionId(id), &sealed::seal(id, record), &ReadTexts::default());
+            }
         }
     }
 
-    #[test]
-    fn the_format_on_disk_stays_as_it_is() {
+    fn read(texts: &StoredTexts) -> ReadTexts {
+        let mut read = ReadTexts::default();
+        texts.pending().iter().for_each(|(number, record)| read.read(*number, record).unwrap());
+        read
+    }
+
+    fn golden() -> (Row<'static>, Vec<u8>) {
         let row = Row {
             id: SessionId(1),
             token_hash: TokenHash([7; 32]),
@@ -221,10 +246,34 @@ mod tests {
             server_name: "b",
             user_agent: "c",
         };
-        let mut expected = vec![1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
-        expected.extend([7; 32]);
-        expected.extend([4, 10, 20, 1, 4, 1, 0, 0, 0, b'a', 1, 0, 0, 0, b'b', 1, 0, 0, 0, b'c']);
-        let record = row.encode();
+        let mut fixed = vec![2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+        fixed.extend([7; 32]);
+        fixed.extend([4, 10, 20, 1, 4]);
+        (row, fixed)
+    }
+
+    #[test]
+    fn the_format_on_disk_stays_as_it_is() {
+        let (row, fixed) = golden();
+        let mut texts = StoredTexts::default();
+        texts.number("c");
+        let record = row.encode(&mut texts);
+        let expected = [&[2], &fixed[..], &[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'a']].concat();
         assert_eq!(record[..record.len() - 4], expected);
+    }
+
+    #[test]
+    fn rows_of_version_1_are_still_read() {
+        let (row, fixed) = golden();
+        let texts = [1, 0, 0, 0, b'a', 1, 0, 0, 0, b'b', 1, 0, 0, 0, b'c'];
+        let record = sealed::seal(1, [&[1], &fixed[..], &texts].concat());
+        assert_eq!(Row::decode(SessionId(1), &record, &ReadTexts::default()), Ok(row));
+    }
+
+    #[test]
+    fn a_row_whose_text_is_gone_is_not_read() {
+        let (row, _) = golden();
+        let record = row.encode(&mut StoredTexts::default());
+        assert_eq!(Row::decode(SessionId(1), &record, &ReadTexts::default()), Err(RecordError::Content));
     }
 }

@@ -28,6 +28,7 @@ use super::{
     matcher::bits,
     order::{self, OfType, Order},
     row::Row,
+    stored_texts::StoredTexts,
 };
 
 /// The place of a session in the columns.
@@ -120,6 +121,15 @@ impl Table {
 
     /// Adds a session.
     pub(crate) fn insert(&mut self, row: &Row<'_>) -> Slot {
+        let slot = self.load(row);
+        let Self { ids, types, order, .. } = self;
+        let order = order.get_mut().unwrap_or_else(PoisonError::into_inner);
+        order.insert(slot, row.last_active_at.as_millis(), order::Columns { ids, types });
+        slot
+    }
+
+    /// Adds a session at the start. [`Table::begin`] puts all of them into order.
+    pub(crate) fn load(&mut self, row: &Row<'_>) -> Slot {
         let slot = self.take_slot();
         let at = slot as usize;
         self.tokens[at] = row.token_hash.0;
@@ -137,9 +147,6 @@ impl Table {
         let Self { ids, tokens, by_id, by_token, .. } = self;
         by_id.insert_unique(hash_of_id(row.id.0), slot, |slot| hash_of_id(ids[*slot as usize]));
         by_token.insert_unique(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[*slot as usize]));
-        let Self { ids, types, order, .. } = self;
-        let order = order.get_mut().unwrap_or_else(PoisonError::into_inner);
-        order.insert(slot, row.last_active_at.as_millis(), order::Columns { ids, types });
         self.occupied[at / WORD] |= bit(at);
         slot
     }
@@ -247,7 +254,7 @@ impl Table {
 
     /// Takes rows that were touched since they were last taken: from a position on, and once there are `enough`, no
     /// further.
-    pub(crate) fn take_touched(&self, from: usize, enough: usize) -> Touched {
+    pub(crate) fn take_touched(&self, from: usize, enough: usize, texts: &mut StoredTexts) -> Touched {
         let mut rows = Vec::new();
         for (position, word) in self.touched.iter().enumerate().skip(from) {
             if rows.len() >= enough {
@@ -255,7 +262,7 @@ impl Table {
             }
             if word.load(Ordering::Relaxed) != 0 {
                 let slots = bits(position, word.swap(0, Ordering::Acquire));
-                rows.extend(slots.map(|slot| (self.id(slot).0, self.row(slot).encode())));
+                rows.extend(slots.map(|slot| (self.id(slot).0, self.row(slot).encode(texts))));
             }
         }
         Touched { rows, next: None }
@@ -401,8 +408,11 @@ impl Table {
         self.newest_id
     }
 
-    /// Says that what is here now was here at the start, when ids up to this one had been handed out.
+    /// Says that what has been loaded was here at the start, when ids up to this one had been handed out.
     pub(crate) fn begin(&mut self, newest_id: SessionId) {
+        let entries = self.slots().map(|slot| (self.last_active_at(slot).as_millis(), slot)).collect();
+        let Self { ids, types, order, .. } = self;
+        order.get_mut().unwrap_or_else(PoisonError::into_inner).fill(entries, order::Columns { ids, types });
         self.newest_id = self.newest_id.max(newest_id);
         *self.revision.get_mut() = 0;
     }

@@ -1,6 +1,6 @@
 //! The table, and the sessions that other tests of the store put into one.
 
-use super::*;
+use super::{super::stored_texts::ReadTexts, *};
 
 /// A session with its own token, for tests.
 pub(crate) fn row(id: u64, username: &str) -> Row<'_> {
@@ -74,7 +74,7 @@ fn a_vacant_slot_is_used_again_with_nothing_left_of_the_one_before() {
     let other = Row { address: "2001:db8::1".parse().unwrap(), session_type: SessionType::Other, ..row(2, "ben") };
     assert_eq!(table.insert(&other), 0);
     assert_eq!(table.row(0), other);
-    assert!(table.take_touched(0, usize::MAX).rows.is_empty());
+    assert!(table.take_touched(0, usize::MAX, &mut StoredTexts::default()).rows.is_empty());
 }
 
 #[test]
@@ -102,14 +102,17 @@ fn touched_rows_are_taken_once_and_in_portions() {
     for slot in [3, 64, 150, 199] {
         table.touch(slot, Timestamp::from_millis(9_000));
     }
-    let first = table.take_touched(0, 2);
+    let mut texts = StoredTexts::default();
+    let first = table.take_touched(0, 2, &mut texts);
     assert_eq!(first.rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [4, 65]);
-    let rest = table.take_touched(first.next.unwrap(), 100);
+    let rest = table.take_touched(first.next.unwrap(), 100, &mut texts);
     assert_eq!(rest.rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [151, 200]);
     assert_eq!(rest.next, None);
     let (id, record) = &rest.rows[0];
-    assert_eq!(Row::decode(SessionId(*id), record).unwrap().last_active_at, Timestamp::from_millis(9_000));
-    assert!(table.take_touched(0, 100).rows.is_empty());
+    let mut read = ReadTexts::default();
+    texts.pending().iter().for_each(|(number, record)| read.read(*number, record).unwrap());
+    assert_eq!(Row::decode(SessionId(*id), record, &read).unwrap().last_active_at, Timestamp::from_millis(9_000));
+    assert!(table.take_touched(0, 100, &mut texts).rows.is_empty());
 }
 
 #[test]

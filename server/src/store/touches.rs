@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::table::Table;
+use super::{stored_texts::StoredTexts, table::Table};
 
 /// The time from the end of one pass over the touched rows to the next.
 const EVERY: Duration = Duration::from_secs(5);
@@ -25,11 +25,17 @@ impl Touches {
     }
 
     /// The next rows to write, about `enough` at most; none before the pass is due.
-    pub(crate) fn take(&mut self, table: &Table, enough: usize, now: Instant) -> Vec<(u64, Vec<u8>)> {
+    pub(crate) fn take(
+        &mut self,
+        table: &Table,
+        texts: &mut StoredTexts,
+        enough: usize,
+        now: Instant,
+    ) -> Vec<(u64, Vec<u8>)> {
         if now < self.due_at {
             return Vec::new();
         }
-        let touched = table.take_touched(self.position, enough);
+        let touched = table.take_touched(self.position, enough, texts);
         self.position = touched.next.unwrap_or(0);
         if touched.next.is_none() {
             self.due_at = now + EVERY;
@@ -55,7 +61,7 @@ mod tests {
         let mut touches = Touches::new(start);
         let mut take = |seconds: u64| {
             let now = start + Duration::from_secs(seconds);
-            touches.take(&table, 100, now).len()
+            touches.take(&table, &mut StoredTexts::default(), 100, now).len()
         };
         assert_eq!([4, 5, 5, 6, 7, 12].map(&mut take), [0, 128, 128, 44, 0, 0]);
     }

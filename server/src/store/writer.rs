@@ -29,6 +29,7 @@ use super::{
     row::Row,
     selection,
     shared::Shared,
+    stored_texts::StoredTexts,
     table::{Slot, Table},
     touches::Touches,
 };
@@ -59,6 +60,7 @@ pub(crate) struct Writer {
     undurable: Vec<u64>,
     purge: Purge,
     touches: Touches,
+    texts: StoredTexts,
     reopen_at: Instant,
     /// The first deadline of any session, by these lifetimes.
     deadlines: Option<(Lifetimes, Timestamp)>,
@@ -106,6 +108,7 @@ impl Writer {
             undurable: Vec::new(),
             purge: Purge::new(loaded.tombstones, now),
             touches: Touches::new(now),
+            texts: loaded.texts,
             reopen_at: now,
             deadlines: None,
         }
@@ -153,8 +156,8 @@ impl Writer {
 
         let now = Instant::now();
         let changes = Changes {
-            created: batch.created.iter().map(|created| (created.id.0, created.row().encode())).collect(),
-            touched: self.touches.take(&self.shared.table.read(), TOUCHED_BESIDE, now),
+            created: batch.created.iter().map(|one| (one.id.0, one.row().encode(&mut self.texts))).collect(),
+            touched: self.touches.take(&self.shared.table.read(), &mut self.texts, TOUCHED_BESIDE, now),
             accounts: batch.accounts,
             purged: self.purge.overdue_portion(now),
             ..Changes::default()
@@ -324,6 +327,8 @@ impl Writer {
         } else {
             changes.removed = leaving;
         }
+        changes.texts = self.texts.pending().to_vec();
+        changes.forgotten = self.texts.forgotten().to_vec();
         changes.next_id = (self.next_id != self.durable_next_id).then_some(self.next_id);
         if changes.is_empty() {
             return Ok(());
@@ -331,6 +336,7 @@ impl Writer {
         match self.journal.commit(&changes) {
             Ok(()) => {
                 self.durable_next_id = self.next_id;
+                self.texts.settle();
                 self.purge.note(changes.tombstone, changes.purged, Instant::now());
                 Ok(())
             }
@@ -378,17 +384,27 @@ impl Writer {
         if self.shared.table.read().is_untidy() {
             self.shared.table.write().clear_up(ROWS_UNDER_LOCK);
         }
-        let touched = self.touches.take(&self.shared.table.read(), TOUCHED_ALONE, Instant::now());
+        if self.undurable.is_empty() {
+            self.forget_unused_texts();
+        }
+        let touched = self.touches.take(&self.shared.table.read(), &mut self.texts, TOUCHED_ALONE, Instant::now());
         let changes = Changes { touched, purged: self.purge.portion(), ..Changes::default() };
         // A failure is logged, and all this comes again.
         _ = self.commit(changes, Vec::new());
+    }
+
+    fn forget_unused_texts(&mut self) {
+        let table = self.shared.table.read();
+        let used = table.server_names.len() + table.user_agents.len();
+        let is_used = |text: &str| table.server_names.count(text) + table.user_agents.count(text) > 0;
+        self.texts.forget_unused(used, is_used);
     }
 
     /// Makes all touches so far durable, and whatever else waits for a commit.
     fn flush(&mut self) -> Result<(), StoreError> {
         let mut next = Some(0);
         while let Some(position) = next {
-            let touched = self.shared.table.read().take_touched(position, TOUCHED_IN_FLUSH);
+            let touched = self.shared.table.read().take_touched(position, TOUCHED_IN_FLUSH, &mut self.texts);
             next = touched.next;
             self.commit(Changes { touched: touched.rows, ..Changes::default() }, Vec::new())?;
         }
