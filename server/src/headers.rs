@@ -7,48 +7,73 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, header};
 use leptos::nonce::Nonce;
+use url::Url;
 
 use crate::state::AppState;
 
-/// Adds the security headers, and puts the [`Nonce`] that the policy names into the request's extensions.
-///
-/// The policy lets in scripts by nonce only, WebAssembly, and nothing from elsewhere. Referrer-Policy is `same-origin`:
-/// with `no-referrer` browsers send `Origin: null` with our own forms.
-pub async fn protect(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let nonce = Nonce::new();
-    request.extensions_mut().insert(nonce.clone());
+/// What a page may load: scripts by nonce only, WebAssembly, and nothing from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    after_nonce: String,
+}
+
+impl Policy {
+    /// The policy of a server that signs users in for these applications: browsers hold a form's redirect to
+    /// `form-action` too.
+    pub fn new(applications: &[Url]) -> Self {
+        let applications: String =
+            applications.iter().map(|url| format!(" {}", url.origin().ascii_serialization())).collect();
+        Self {
+            after_nonce: format!(
+                "' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                 base-uri 'none'; object-src 'none'; form-action 'self'{applications}; frame-ancestors 'none'"
+            ),
+        }
+    }
+
+    /// Puts the policy on a page whose scripts carry this nonce.
+    pub fn protect_page(&self, response: &mut Response, nonce: &Nonce) {
+        let policy = format!("default-src 'none'; script-src 'nonce-{nonce}{}", self.after_nonce);
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    }
+}
+
+/// Adds the security headers. What is no page loads nothing. Referrer-Policy is `same-origin`: with `no-referrer`
+/// browsers send `Origin: null` with our own forms.
+pub async fn protect(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&policy(&state, &nonce)) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
     for (name, value) in FIXED {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(name, value);
     }
-    headers.entry(header::VARY).or_insert(HeaderValue::from_static("Cookie, Origin, Sec-Fetch-Site"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    for (name, value) in DEFAULT {
+        headers.entry(name).or_insert(value);
+    }
     if state.public_url.scheme() == "https" {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     response
 }
 
-const FIXED: [(&str, &str); 6] = [
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "same-origin"),
-    ("x-frame-options", "DENY"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+const FIXED: [(HeaderName, HeaderValue); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=()"),
+    ),
 ];
 
-fn policy(state: &AppState, nonce: &Nonce) -> String {
-    // Browsers hold a form's redirect to form-action too: signing in for an application leads there.
-    let applications: String =
-        state.applications.iter().map(|url| format!(" {}", url.origin().ascii_serialization())).collect();
-    format!(
-        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; \
-         connect-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none'; \
-         form-action 'self'{applications}; frame-ancestors 'none'"
-    )
-}
+const DEFAULT: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ),
+    (header::VARY, HeaderValue::from_static("Cookie, Origin, Sec-Fetch-Site")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];

@@ -27,11 +27,12 @@ use crate::{assets, auth::authenticate::Presented, state::AppState};
 
 /// Renders a page for a request.
 pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode, page: PageData) -> Response {
-    let nonce = request.extensions().get::<Nonce>().cloned().unwrap_or_else(Nonce::new);
+    let nonce = Nonce::new();
     let backend = state.backend();
+    let in_scripts = nonce.clone();
     let context = move || {
         provide_context(backend.clone());
-        provide_context(nonce.clone());
+        provide_context(in_scripts.clone());
         provide_context(assets::assets().clone());
         provide_context(page.clone());
     };
@@ -39,6 +40,7 @@ pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode
     if status != StatusCode::OK {
         *response.status_mut() = status;
     }
+    state.policy.protect_page(&mut response, &nonce);
     response
 }
 

@@ -19,14 +19,26 @@ use crate::{
     },
     clock::SystemClock,
     config::Config,
+    headers::Policy,
     live::hub::LiveHub,
     metrics::Metrics,
     store::RedbStore,
 };
 
-/// What every handler shares: handles only, cheap to clone.
+/// What every handler shares. A handle: a clone costs one count, whatever it holds.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+impl std::ops::Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// See [`AppState`].
+pub struct Shared {
     /// The session rules.
     pub sessions: Arc<Sessions>,
     /// The store behind them.
@@ -41,10 +53,10 @@ pub struct AppState {
     pub public_url: Url,
     /// The origins of unsafe requests that are let in.
     pub own_origins: OwnOrigins,
-    /// Applications that forms may lead to.
-    pub applications: Arc<[Url]>,
     /// The live channel's shared views.
     pub hub: Arc<LiveHub>,
+    /// What pages may load.
+    pub policy: Policy,
     /// What is counted for `/metrics`.
     pub metrics: Arc<Metrics>,
     /// Whether the sessions are simulated.
@@ -98,10 +110,9 @@ impl AppState {
             redirects: Redirects::new(public_url.clone(), config.applications.clone()),
         });
         let tasks = TaskTracker::new();
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             hub: Arc::new(LiveHub::new(sessions.clone(), tasks.clone())),
             own_origins: OwnOrigins::new(&public_url),
-            applications: config.applications.clone().into(),
             metrics: Arc::default(),
             demo: config.simulation.is_some(),
             sessions,
@@ -112,7 +123,8 @@ impl AppState {
             public_url,
             shutdown,
             tasks,
-        })
+            policy: Policy::new(&config.applications),
+        })))
     }
 
     /// What server functions work with.

@@ -45,11 +45,20 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
+impl Account {
+    /// What it may do now.
+    fn role_now(&self) -> Role {
+        if self.disabled { Role::User } else { self.role }
+    }
+}
+
 /// All accounts, by the key of their name.
 pub struct Accounts {
     store: RedbStore,
     sessions: Arc<Sessions>,
     by_key: RwLock<HashMap<String, Account>>,
+    /// By canonical name, which is what sessions carry: every check asks.
+    roles: RwLock<HashMap<Arc<str>, Role>>,
     /// Held while an account is read, changed and written: of two changes at once neither undoes the other.
     changing: Mutex<()>,
 }
@@ -60,13 +69,15 @@ impl Accounts {
     /// # Errors
     /// When an account cannot be read; the message names it.
     pub fn open(store: RedbStore, sessions: Arc<Sessions>) -> anyhow::Result<Self> {
-        let mut by_key = HashMap::new();
+        let (mut by_key, mut roles) = (HashMap::new(), HashMap::new());
         for (key, stored) in store.accounts().context("reading the accounts")? {
-            let account = serde_json::from_slice(&stored)
+            let account: Account = serde_json::from_slice(&stored)
                 .with_context(|| format!("account '{key}' is damaged or from a newer keepwatch"))?;
+            roles.insert(account.name.clone(), account.role_now());
             by_key.insert(key, account);
         }
-        Ok(Self { store, sessions, by_key: RwLock::new(by_key), changing: Mutex::new(()) })
+        let (by_key, roles) = (RwLock::new(by_key), RwLock::new(roles));
+        Ok(Self { store, sessions, by_key, roles, changing: Mutex::new(()) })
     }
 
     /// The account that a name as typed means. Constant cost.
@@ -76,8 +87,10 @@ impl Accounts {
     }
 
     /// What the account of a canonical name may do now; a disabled or unknown one may nothing but use its sessions.
+    /// Constant cost.
     pub fn role_of(&self, canonical: &str) -> Role {
-        self.find(canonical).filter(|account| !account.disabled).map_or(Role::User, |account| account.role)
+        let roles = self.roles.read().unwrap_or_else(PoisonError::into_inner);
+        roles.get(canonical).copied().unwrap_or(Role::User)
     }
 
     /// All accounts by name.
@@ -176,6 +189,7 @@ impl Accounts {
     async fn put(&self, key: String, account: Account) -> Result<(), AppError> {
         let stored = serde_json::to_vec(&account).map_err(|_| AppError::Internal)?;
         self.store.put_account(key.clone(), stored).await?;
+        self.roles.write().unwrap_or_else(PoisonError::into_inner).insert(account.name.clone(), account.role_now());
         self.by_key.write().unwrap_or_else(PoisonError::into_inner).insert(key, account);
         Ok(())
     }

@@ -111,7 +111,9 @@ async fn every_answer_carries_the_security_headers() {
 
 fn assert_protected(path: &str, answer: &Answer) {
     let policy = answer.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'nonce-"), "{path}: {policy}");
+    let is_page = answer.header("content-type").starts_with("text/html");
+    let begin = if is_page { "default-src 'none'; script-src 'nonce-" } else { "default-src 'none'; base-uri 'none'" };
+    assert!(policy.starts_with(begin) && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
     assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{path}: {policy}");
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
