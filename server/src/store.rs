@@ -16,6 +16,7 @@ mod dictionary;
 mod ends;
 mod feed;
 mod journal;
+mod loading;
 mod matcher;
 mod medium;
 mod open_error;

@@ -1,12 +1,9 @@
 //! Texts that many rows share: each is kept once and known by a number.
 
-use std::{
-    cmp::Ordering,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-};
+use std::{cmp::Ordering, hash::BuildHasher, sync::Arc};
 
 use app::session::search::fold;
+use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use super::texts::Texts;
@@ -56,7 +53,7 @@ impl Dictionary {
             used: 0,
             free: Vec::new(),
             by_text: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             describe,
         }
     }

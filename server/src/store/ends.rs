@@ -39,10 +39,17 @@ struct Memory {
 impl Ends {
     /// Tells and remembers that these sessions have ended. To be called while the table is still locked for the
     /// removal, so that a watcher set up meanwhile is either told or finds the session gone.
-    pub(crate) fn record(&self, ended: &[Ended], reason: EndReason) {
+    ///
+    /// Of very many at once only the last are remembered, so `following` says how many more are about to be recorded.
+    pub(crate) fn record(&self, ended: &[Ended], reason: EndReason, following: usize) {
         let mut memory = self.lock();
+        if following < REMEMBERED {
+            ended.iter().for_each(|session| memory.remember(*session, reason));
+        }
+        if memory.watchers.is_empty() {
+            return;
+        }
         for session in ended {
-            memory.remember(*session, reason);
             for watcher in memory.watchers.remove(&session.id).unwrap_or_default() {
                 memory.watching -= 1;
                 // Who watched may have gone.
@@ -118,7 +125,7 @@ mod tests {
     fn every_watcher_of_a_session_is_told_why_it_ended_and_no_other() {
         let ends = Ends::default();
         let mut watchers = [1, 1, 2].map(|number| ends.watch(SessionId(number)));
-        ends.record(&[session(1)], EndReason::Deleted);
+        ends.record(&[session(1)], EndReason::Deleted, 0);
         assert_eq!(watchers[0].try_recv(), Ok(EndReason::Deleted));
         assert_eq!(watchers[1].try_recv(), Ok(EndReason::Deleted));
         assert!(watchers[2].try_recv().is_err());
@@ -137,10 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn of_very_many_ends_at_once_every_watcher_is_told_and_the_last_are_remembered() {
+        let ends = Ends::default();
+        let mut watcher = ends.watch(SessionId(1));
+        ends.record(&[session(1)], EndReason::Deleted, REMEMBERED);
+        ends.record(&[session(2)], EndReason::Deleted, 0);
+        assert_eq!(watcher.try_recv(), Ok(EndReason::Deleted));
+        assert_eq!(ends.reason_of(SessionId(1)), None);
+        assert_eq!(ends.reason_of(SessionId(2)), Some(EndReason::Deleted));
+    }
+
+    #[test]
     fn only_the_newest_ends_are_remembered() {
         let ends = Ends::default();
         for number in 0..REMEMBERED as u64 + 1 {
-            ends.record(&[session(number)], EndReason::Expired);
+            ends.record(&[session(number)], EndReason::Expired, 0);
         }
         assert_eq!(ends.reason_of(SessionId(0)), None);
         assert_eq!(ends.reason_of_token(&session(0).token_hash), None);

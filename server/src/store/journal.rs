@@ -4,21 +4,18 @@
 //! two phases. After a failed one redb takes no more changes, so the database is closed and opened again before the
 //! next.
 
-use std::{collections::HashSet, panic, path::Path, sync::Arc};
+use std::{panic, path::Path, sync::Arc};
 
-use app::session::SessionId;
 use redb::{
-    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableDefinition, TableError,
-    WriteTransaction, backends::InMemoryBackend,
+    Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction,
+    backends::InMemoryBackend,
 };
 
 use super::{
+    loading::{self, Loaded},
     medium::{self, Absent, Medium},
     open_error::OpenError,
     purge::Portion,
-    row::Row,
-    sealed::RecordError,
-    stored_texts::{ReadTexts, StoredTexts},
     table::Table,
     tombstone::Tombstone,
 };
@@ -27,13 +24,13 @@ use super::{
 const SCHEMA: u64 = 1;
 
 /// `schema`, and `next_id`: the id that the next session gets.
-const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// [`Row`]s by session id.
-const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
+pub(crate) const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
 /// [`Tombstone`]s by their number.
-const TOMBSTONES: TableDefinition<u64, &[u8]> = TableDefinition::new("tombstones");
+pub(crate) const TOMBSTONES: TableDefinition<u64, &[u8]> = TableDefinition::new("tombstones");
 /// Texts that rows share, by number.
-const TEXTS: TableDefinition<u32, &[u8]> = TableDefinition::new("texts");
+pub(crate) const TEXTS: TableDefinition<u32, &[u8]> = TableDefinition::new("texts");
 /// Accounts by the key of their name, in a form that is not the store's business.
 const ACCOUNTS: TableDefinition<&str, &[u8]> = TableDefinition::new("accounts");
 
@@ -81,16 +78,6 @@ impl Changes {
             && self.accounts.is_empty()
             && self.purged.is_none()
     }
-}
-
-/// What is read at the start beside the sessions.
-pub(crate) struct Loaded {
-    /// The id that the next session gets.
-    pub(crate) next_id: u64,
-    /// Sessions whose rows are still to be removed.
-    pub(crate) tombstones: Vec<Tombstone>,
-    /// Texts that rows share.
-    pub(crate) texts: StoredTexts,
 }
 
 impl Journal {
@@ -172,7 +159,7 @@ impl Journal {
     /// # Errors
     /// [`OpenError::Damaged`] with the id of a row that cannot be read.
     pub(crate) fn load(&self, table: &mut Table) -> Result<Loaded, OpenError> {
-        self.read(|database| load(database, table)).map_err(|error| self.medium.blame(error))
+        self.read(|database| loading::load(database, table)).map_err(|error| self.medium.blame(error))
     }
 
     /// All accounts by key.
@@ -317,51 +304,4 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
         accounts.insert(key.as_str(), value.as_slice())?;
     }
     Ok(())
-}
-
-fn load(database: &Database, table: &mut Table) -> Result<Loaded, redb::Error> {
-    let damaged = |what: &str, key: u64, error: RecordError| {
-        redb::Error::Corrupted(format!("{what} {key} cannot be read: {error}"))
-    };
-    let transaction = database.begin_read()?;
-    let mut tombstones = Vec::new();
-    for entry in transaction.open_table(TOMBSTONES)?.iter()? {
-        let (seq, record) = entry?;
-        let seq = seq.value();
-        tombstones.push(Tombstone::decode(seq, record.value()).map_err(|error| damaged("tombstone", seq, error))?);
-    }
-    let ended: HashSet<u64> = tombstones.iter().flat_map(|tombstone| tombstone.ids.iter().copied()).collect();
-
-    let mut texts = ReadTexts::default();
-    match transaction.open_table(TEXTS) {
-        Ok(stored) => {
-            for entry in stored.iter()? {
-                let (number, record) = entry?;
-                let number = number.value();
-                texts.read(number, record.value()).map_err(|error| damaged("text", u64::from(number), error))?;
-            }
-        }
-        // A store of before there were any; the first commit makes it.
-        Err(TableError::TableDoesNotExist(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-
-    let sessions = transaction.open_table(SESSIONS)?;
-    table.reserve(usize::try_from(sessions.len()?).unwrap_or(0).saturating_sub(ended.len()));
-    let mut newest = ended.iter().copied().max().unwrap_or(0);
-    for entry in sessions.iter()? {
-        let (id, record) = entry?;
-        let id = id.value();
-        newest = newest.max(id);
-        if !ended.contains(&id) {
-            let row =
-                Row::decode(SessionId(id), record.value(), &texts).map_err(|error| damaged("session", id, error))?;
-            table.load(&row);
-        }
-    }
-
-    let next_id = transaction.open_table(META)?.get("next_id")?.map_or(1, |next_id| next_id.value());
-    let next_id = next_id.max(newest.saturating_add(1));
-    table.begin(SessionId(next_id - 1));
-    Ok(Loaded { next_id, tombstones, texts: texts.into() })
 }

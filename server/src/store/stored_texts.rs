@@ -20,7 +20,7 @@ pub(crate) struct StoredTexts {
 
 /// Texts as they are read at the start.
 #[derive(Debug, Default)]
-pub(crate) struct ReadTexts(HashMap<u32, Box<str>>);
+pub(crate) struct ReadTexts(foldhash::HashMap<u32, Box<str>>);
 
 impl ReadTexts {
     /// Takes the record stored under `number`.

@@ -23,7 +23,8 @@ use app::{
 };
 
 use super::{
-    journal::{Changes, Journal, Loaded},
+    journal::{Changes, Journal},
+    loading::Loaded,
     purge::Purge,
     queue::{CloseError, Command, Reply},
     row::Row,
@@ -281,6 +282,7 @@ impl Writer {
     /// else changes the table.
     fn end(&self, slots: &[Slot], reason: EndReason, is_meant: impl Fn(&Table, Slot) -> bool) -> Vec<u64> {
         let mut ids = Vec::with_capacity(slots.len());
+        let mut following = slots.len();
         for slots in slots.chunks(ROWS_UNDER_LOCK) {
             let mut ended = Vec::with_capacity(slots.len());
             let mut table = self.shared.table.write();
@@ -292,7 +294,8 @@ impl Writer {
             if slots.len() < ROWS_UNDER_LOCK {
                 table.clear_up(slots.len());
             }
-            self.shared.ends.record(&ended, reason);
+            following -= slots.len();
+            self.shared.ends.record(&ended, reason, following);
             drop(table);
             ids.extend(ended.iter().map(|session| session.id.0));
         }
