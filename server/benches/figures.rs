@@ -16,7 +16,10 @@
 //! * **memory**: what a process grows by when it opens that store, by session.
 //! * **start**: from opening the store to the first right answer; in a process of its own, the file in the page cache.
 //!   Floor: the file read from start to end.
-//! * **list page**: one answer to a query, in the store's process. Floor: the greatest of as many numbers.
+//! * **list page**: one answer to a query, in the store's process. Floor, where every session has to be looked at: the bare
+//!   scan of the same column with the same test, and the 50 greatest of what it finds.
+//! * **list page over HTTP**: CPU time of the server for one `GET /api/v1/sessions`. Floor: a handler in the same process that
+//!   answers with the bytes of such a page.
 //! * **check in memory**: the look-up of one of all tokens, chosen at random. Floor: the same in a hash table of tokens.
 //! * **check over HTTP**: `GET /forward-auth` through the whole router, as a reverse proxy asks, always with the same
 //!   token: answers a second, and CPU time of the server for one answer. Floor: a handler in the same process that says
@@ -45,6 +48,10 @@ mod conditions;
 mod floor;
 #[path = "figures/full_store.rs"]
 mod full_store;
+#[path = "figures/http.rs"]
+mod http;
+#[path = "figures/kernel.rs"]
+mod kernel;
 #[path = "figures/list.rs"]
 mod list;
 #[path = "figures/population.rs"]

@@ -14,7 +14,7 @@ use clap::Args;
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than the longest answer.
-const ANSWER_BYTES: usize = 8_192;
+const ANSWER_BYTES: usize = 64 * 1_024;
 
 /// Whom to ask, what, and how often.
 #[derive(Debug, Args)]

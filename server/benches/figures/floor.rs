@@ -54,11 +54,6 @@ pub(crate) fn append_durably(file: &mut File, record: &[u8]) -> io::Result<f64> 
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// The greatest of some numbers: every one has to be looked at.
-pub(crate) fn scan(numbers: &[u64]) -> Option<u64> {
-    black_box(numbers).iter().copied().max()
-}
-
 /// Reads all files of a folder from start to end; how long that took, in seconds.
 pub(crate) fn read_through(folder: &Path) -> io::Result<f64> {
     let mut buffer = vec![0; 1 << 20];

@@ -15,7 +15,8 @@ use server::{store::RedbStore, user_agent};
 
 use crate::{
     conditions::Conditions,
-    floor,
+    http::Servers,
+    kernel::Columns,
     population::{self, Population},
     report::{Report, Unit},
     statistics::{Pair, median_seconds},
@@ -23,6 +24,8 @@ use crate::{
 
 /// Pages in a round.
 const PAGES: usize = 15;
+/// Requests in a round.
+const REQUESTS: u32 = 10_000;
 /// The sizes before that of the large store.
 const SMALL: [u64; 2] = [1_000, 100_000];
 
@@ -44,20 +47,45 @@ pub(crate) fn measure(
     sessions: u64,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let numbers: Vec<u64> = (0..sessions).map(population::scattered).collect();
-    for (name, query) in queries(sessions) {
+    let columns = Columns::new(&Population::new(sessions, conditions.now), sessions);
+    for (name, query, floor) in queries(sessions) {
         verify(store, &query, sessions, conditions.now)?;
-        let round = |_| Pair {
-            value: median_seconds(PAGES, || store.list(&query, conditions.now)),
-            floor: median_seconds(PAGES, || floor::scan(&numbers)),
-        };
-        let rounds: Vec<_> = (0..conditions.rounds).map(round).collect();
-        report.compare(format!("list page of {}, {name}", grouped(sessions)), Unit::Seconds, &rounds);
+        let page = || median_seconds(PAGES, || store.list(&query, conditions.now));
+        let name = format!("list page of {}, {name}", grouped(sessions));
+        match floor {
+            None => {
+                let rounds: Vec<_> = (0..conditions.rounds).map(|_| page()).collect();
+                report.state(name, Unit::Seconds, &rounds);
+            }
+            Some(floor) => {
+                let total = store.list(&query, conditions.now).total;
+                ensure!(floor(&columns) as u64 == total, "the floor of {name} finds other sessions");
+                let round = |_| Pair { value: page(), floor: median_seconds(PAGES, || floor(&columns)) };
+                let rounds: Vec<_> = (0..conditions.rounds).map(round).collect();
+                report.compare(name, Unit::Seconds, &rounds);
+            }
+        }
     }
+    over_http(conditions, store, sessions, report)
+}
+
+/// Reports what a page costs a REST client's server.
+fn over_http(conditions: &Conditions, store: &RedbStore, sessions: u64, report: &mut Report) -> anyhow::Result<()> {
+    let servers = Servers::start(conditions, store)?;
+    let rounds = servers.rounds(conditions, "/api/v1/sessions", "/page", REQUESTS);
+    let middle = format!("/api/v1/sessions?first={}", sessions / 2);
+    let in_the_middle = servers.rounds(conditions, &middle, "/page", REQUESTS);
+    servers.stop(conditions);
+    let name = |place: &str| format!("list page of {} over HTTP, {place}", grouped(sessions));
+    report.compare(name("first"), Unit::Seconds, &rounds?.cpu_seconds_each);
+    report.compare(name("in the middle"), Unit::Seconds, &in_the_middle?.cpu_seconds_each);
     Ok(())
 }
 
-fn queries(sessions: u64) -> [(&'static str, SessionQuery); 6] {
+/// The same over bare columns; the number of sessions it finds.
+type Floor = fn(&Columns) -> usize;
+
+fn queries(sessions: u64) -> [(&'static str, SessionQuery, Option<Floor>); 6] {
     let all = SessionQuery::default;
     let searched = |search: &str| {
         let filter = Filter { session_type: None, search: search.to_owned() };
@@ -66,12 +94,12 @@ fn queries(sessions: u64) -> [(&'static str, SessionQuery); 6] {
     let browser = Filter { session_type: Some(SessionType::Browser), search: String::new() };
     let by_username = Sort { column: Column::Username, descending: false };
     [
-        ("first", all()),
-        ("in the middle", SessionQuery { first: sessions / 2, ..all() }),
-        ("one type", SessionQuery { filter: browser, ..all() }),
-        ("search for a name", searched("okafor")),
-        ("search for an address", searched("10.77.")),
-        ("by username", SessionQuery { sort: by_username, ..all() }),
+        ("first", all(), None),
+        ("in the middle", SessionQuery { first: sessions / 2, ..all() }, None),
+        ("one type", SessionQuery { filter: browser, ..all() }, None),
+        ("search for a name", searched("okafor"), Some(|columns| columns.search_names("okafor"))),
+        ("search for an address", searched("10.77."), Some(Columns::search_addresses)),
+        ("by username", SessionQuery { sort: by_username, ..all() }, Some(Columns::by_username)),
     ]
 }
 

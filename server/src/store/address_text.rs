@@ -15,8 +15,9 @@ pub(crate) struct AddressText {
 struct Octets {
     count: usize,
     first: [bool; 256],
-    middle: Vec<u8>,
     last: [bool; 256],
+    /// For each place where the part can begin: the bits of the octets between, and what they must be.
+    middle: Vec<(u32, u32)>,
 }
 
 impl AddressText {
@@ -28,7 +29,7 @@ impl AddressText {
 
     /// Whether an IPv4 address, as a number, contains the part.
     pub(crate) fn is_in_v4(&self, address: u32) -> bool {
-        self.v4.as_ref().is_some_and(|octets| octets.are_in(address.to_be_bytes()))
+        self.v4.as_ref().is_some_and(|octets| octets.are_in(address))
     }
 
     /// Whether an IPv6 address contains the part.
@@ -51,25 +52,32 @@ impl Octets {
         let ([first, .., last] | [first @ last]) = parts.as_slice() else { return None };
         let middle = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default();
         let octet = |text: &&str| text.parse::<u8>().ok().filter(|octet| octet.to_string() == **text);
+        let octets = middle.iter().map(octet).collect::<Option<Vec<_>>>()?;
+        let at = |place: usize| {
+            octets.iter().enumerate().fold((0, 0), |(mask, value), (index, octet)| {
+                let shift = 8 * (2 - place - index);
+                (mask | 0xff << shift, value | u32::from(*octet) << shift)
+            })
+        };
         Some(Self {
             count: parts.len(),
             first: match parts.len() {
                 1 => which(&|octet| octet.contains(first)),
                 _ => which(&|octet| octet.ends_with(first)),
             },
-            middle: middle.iter().map(octet).collect::<Option<_>>()?,
+            middle: (0..=4 - parts.len()).map(|place| if octets.is_empty() { (0, 0) } else { at(place) }).collect(),
             last: which(&|octet| octet.starts_with(last)),
         })
     }
 
-    fn are_in(&self, octets: [u8; 4]) -> bool {
+    fn are_in(&self, address: u32) -> bool {
+        let octets = address.to_be_bytes().map(usize::from);
         if self.count == 1 {
-            return octets.iter().any(|octet| self.first[usize::from(*octet)]);
+            // All four, because a branch costs more than a look.
+            return octets.iter().fold(false, |found, octet| found | self.first[*octet]);
         }
-        octets.windows(self.count).any(|octets| {
-            self.first[usize::from(octets[0])]
-                && self.last[usize::from(octets[self.count - 1])]
-                && octets[1..self.count - 1] == self.middle[..]
+        self.middle.iter().enumerate().any(|(place, (mask, value))| {
+            address & mask == *value && self.first[octets[place]] && self.last[octets[place + self.count - 1]]
         })
     }
 }

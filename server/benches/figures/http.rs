@@ -1,0 +1,147 @@
+//! The whole server beside one that knows its answers, both in this process, asked by a child.
+
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use app::{
+    principal::Role,
+    session::{Client, SessionType, query::SessionQuery, store::SessionStore},
+};
+use axum::{Router, body::Bytes, http::header, routing::get};
+use server::{api::wire::SessionListBody, config::Config, router, serve, state::AppState, store::RedbStore};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{conditions::Conditions, population::LIFETIMES, process, statistics::Pair};
+
+/// The connections that share the requests of a round.
+const CONNECTIONS: u32 = 16;
+const USER: &str = "Anna";
+
+/// The real server and the bare one.
+pub(crate) struct Servers {
+    real: SocketAddr,
+    bare: SocketAddr,
+    /// The token of a session on the real one.
+    token: String,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+/// What the rounds came to.
+#[derive(Default)]
+pub(crate) struct Rounds {
+    pub(crate) answers_per_second: Vec<Pair>,
+    pub(crate) cpu_seconds_each: Vec<Pair>,
+}
+
+impl Servers {
+    /// Both servers. The bare one answers `/empty` with nothing and `/page` with the bytes of a page of the list.
+    pub(crate) fn start(conditions: &Conditions, store: &RedbStore) -> anyhow::Result<Self> {
+        conditions.runtime.block_on(async {
+            let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let real = listener.local_addr()?;
+            let state = AppState::new(&config(), real, store.clone(), shutdown.clone())?;
+            let token = sign_in(&state).await?;
+            spawn(listener, router::router(state), &tasks, &shutdown);
+
+            let page = SessionListBody::from(store.list(&SessionQuery::default(), conditions.now));
+            let page = Bytes::from(serde_json::to_vec(&page)?);
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let bare = listener.local_addr()?;
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            let routes = Router::new()
+                .route("/empty", get(|| async {}))
+                .route("/page", get(move || async move { (json, page) }));
+            spawn(listener, routes, &tasks, &shutdown);
+            Ok(Self { real, bare, token, tasks, shutdown })
+        })
+    }
+
+    /// Asks both in turn. The first round is to get warm and does not count.
+    pub(crate) fn rounds(
+        &self,
+        conditions: &Conditions,
+        path: &str,
+        bare_path: &str,
+        requests: u32,
+    ) -> anyhow::Result<Rounds> {
+        let mut rounds = Rounds::default();
+        for round in 0..=conditions.rounds {
+            let real = self.load(self.real, path, requests)?;
+            let bare = self.load(self.bare, bare_path, requests)?;
+            if round > 0 {
+                let pair = |figure: fn(&Load) -> f64| Pair { value: figure(&real), floor: figure(&bare) };
+                rounds.answers_per_second.push(pair(|load| load.answers_per_second));
+                rounds.cpu_seconds_each.push(pair(|load| load.cpu_seconds_each));
+            }
+        }
+        Ok(rounds)
+    }
+
+    /// Stops both.
+    pub(crate) fn stop(self, conditions: &Conditions) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        conditions.runtime.block_on(self.tasks.wait());
+    }
+
+    /// Has a child send the requests, so that the CPU time of this process is the server's.
+    fn load(&self, address: SocketAddr, path: &str, requests: u32) -> anyhow::Result<Load> {
+        let mut client = Command::new(env::current_exe()?);
+        client.args(["client", &address.to_string(), path, &self.token]);
+        client.args([requests.to_string(), CONNECTIONS.to_string()]);
+        client.stderr(Stdio::inherit());
+        let before = process::cpu_time()?;
+        let output = client.output().context("starting the client")?;
+        let spent = process::cpu_time()?.saturating_sub(before);
+        ensure!(output.status.success(), "the client of {address} failed: {}", output.status);
+        let nanos =
+            String::from_utf8_lossy(&output.stdout).trim().parse::<u64>().context("reading the client's time")?;
+        Ok(Load {
+            answers_per_second: f64::from(requests) / Duration::from_nanos(nanos).as_secs_f64(),
+            cpu_seconds_each: spent.as_secs_f64() / f64::from(requests),
+        })
+    }
+}
+
+/// What one round of requests came to.
+struct Load {
+    answers_per_second: f64,
+    cpu_seconds_each: f64,
+}
+
+fn spawn(listener: TcpListener, router: Router, tasks: &TaskTracker, shutdown: &CancellationToken) {
+    let (connections, shutdown) = (tasks.clone(), shutdown.clone());
+    tasks.spawn(async move { serve::serve(listener, router, &connections, shutdown).await });
+}
+
+/// The token of a user with an account: a check also looks up the role.
+async fn sign_in(state: &AppState) -> anyhow::Result<String> {
+    if state.accounts.find(USER).is_none() {
+        state.accounts.add(USER, Role::Administrator, "correct horse battery", state.sessions.now()).await?;
+    }
+    let client = Client::new(Ipv4Addr::LOCALHOST.into(), "figures");
+    let (token, _) = state.sign_in.establish(USER.into(), SessionType::RestApi, client).await?;
+    Ok(token.expose().to_owned())
+}
+
+fn config() -> Config {
+    Config {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        data_dir: PathBuf::new(),
+        server_name: "keep-01".to_owned(),
+        public_url: None,
+        lifetimes: LIFETIMES,
+        applications: Vec::new(),
+        admin_password_file: None,
+        simulation: None,
+    }
+}
