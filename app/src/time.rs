@@ -36,8 +36,8 @@ impl Timestamp {
 
     /// `2026-11-23 23:04:05 UTC`, for people.
     pub fn in_words(self) -> String {
-        let (date, clock) = self.date_and_clock();
-        format!("{date} {clock} UTC")
+        let [year, month, day, hour, minute, second] = self.fields();
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
     }
 
     /// How long before `now` this was: `now`, `12 s ago`, `3 min ago`, `5 h ago`, `2 days ago`.
@@ -53,10 +53,10 @@ impl Timestamp {
         }
     }
 
-    /// `2026-11-23` and `23:04:05`.
+    /// Year, month, day, hour, minute, second.
     ///
     /// Days to civil date by Howard Hinnant's `civil_from_days`, restricted to the years after 1970.
-    fn date_and_clock(self) -> (String, String) {
+    fn fields(self) -> [u64; 6] {
         let seconds = self.0 / 1_000;
         let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
         let shifted = days + 719_468;
@@ -68,18 +68,28 @@ impl Timestamp {
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
         let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let year = year_of_era + era * 400 + u64::from(month <= 2);
-        (
-            format!("{year:04}-{month:02}-{day:02}"),
-            format!("{:02}:{:02}:{:02}", second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60),
-        )
+        [year, month, day, second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60]
     }
 }
 
 /// RFC 3339 with milliseconds and `Z`: `2026-11-23T23:04:05.120Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (date, clock) = self.date_and_clock();
-        write!(f, "{date}T{clock}.{:03}Z", self.0 % 1_000)
+        let [year, month, day, hour, minute, second] = self.fields();
+        if year > 9_999 {
+            let millis = self.0 % 1_000;
+            return write!(f, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
+        }
+        // By hand, because a page of the list writes a hundred.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let numbers = [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute), (17, 2, second)];
+        for (begin, digits, mut number) in numbers.into_iter().chain([(20, 3, self.0 % 1_000)]) {
+            for digit in text[begin..begin + digits].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

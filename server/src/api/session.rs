@@ -29,7 +29,7 @@ pub async fn show(
 ) -> Result<JsonBody<OwnSessionBody>, Problem> {
     // It may have ended since the request began.
     let session = state.sessions.get(&asker, asker.session_id).map_err(|_| AppError::Unauthorized)?;
-    Ok(JsonBody(OwnSessionBody { role: asker.role.as_str(), session: SessionBody::from(&session) }))
+    Ok(JsonBody(OwnSessionBody { role: asker.role.as_str(), session: SessionBody::from(session) }))
 }
 
 /// Signs out: ends the session that asks.

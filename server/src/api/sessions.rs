@@ -63,7 +63,7 @@ pub async fn create(
             return Err(Problem::new(400, "'password' is missing"));
         }
     };
-    let body = CreatedSession { token: token.expose().to_owned(), session: SessionBody::from(&session) };
+    let body = CreatedSession { token: token.expose().to_owned(), session: SessionBody::from(session) };
     Ok((StatusCode::CREATED, JsonBody(body)).into_response())
 }
 
@@ -127,7 +127,7 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<JsonBody<SessionBody>, Problem> {
     let session = state.sessions.get(&asker, session_id(&id)?)?;
-    Ok(JsonBody(SessionBody::from(&session)))
+    Ok(JsonBody(SessionBody::from(session)))
 }
 
 /// Ends one session for good. Idempotent: 204 also when it has ended already.

@@ -1,12 +1,17 @@
 //! The JSON shapes of REST.
 
-use app::session::{
-    Session, SessionId, SessionType,
-    page::Page,
-    query::Filter,
-    selection::{Deleted, Selection, SkipReason},
+use std::{net::IpAddr, sync::Arc};
+
+use app::{
+    session::{
+        Session, SessionId, SessionType,
+        page::Page,
+        query::Filter,
+        selection::{Deleted, Selection, SkipReason},
+    },
+    time::Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
@@ -17,40 +22,49 @@ pub struct SessionBody {
     /// Its public number: handed out in order, never reused.
     pub id: u64,
     /// The account it was established under.
-    pub username: String,
+    #[schema(value_type = String)]
+    pub username: Arc<str>,
     /// `rest`, `browser` or `other`.
     #[schema(example = "rest")]
     pub session_type: &'static str,
     /// The address of the device.
-    #[schema(example = "10.20.1.4")]
-    pub address: String,
+    #[schema(value_type = String, example = "10.20.1.4")]
+    pub address: IpAddr,
     /// The server the user signed in on.
-    pub server_name: String,
+    #[schema(value_type = String)]
+    pub server_name: Arc<str>,
     /// The client's own words.
-    pub user_agent: String,
+    #[schema(value_type = String)]
+    pub user_agent: Arc<str>,
     /// Browser and system in words.
-    #[schema(example = "Chrome 156 on Linux")]
-    pub client: String,
+    #[schema(value_type = String)]
+    pub client: Arc<str>,
     /// When the user signed in (RFC 3339, UTC).
-    #[schema(example = "2026-11-23T23:04:05.120Z")]
-    pub created_at: String,
+    #[schema(value_type = String, example = "2026-11-23T23:04:05.120Z")]
+    #[serde(serialize_with = "rfc_3339")]
+    pub created_at: Timestamp,
     /// When the last request was accepted (RFC 3339, UTC).
-    #[schema(example = "2026-11-23T23:04:05.120Z")]
-    pub last_active_at: String,
+    #[schema(value_type = String, example = "2026-11-23T23:04:05.120Z")]
+    #[serde(serialize_with = "rfc_3339")]
+    pub last_active_at: Timestamp,
 }
 
-impl From<&Session> for SessionBody {
-    fn from(session: &Session) -> Self {
+fn rfc_3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+impl From<Session> for SessionBody {
+    fn from(session: Session) -> Self {
         Self {
             id: session.id.0,
-            username: session.username.to_string(),
+            username: session.username,
             session_type: session.session_type.as_str(),
-            address: session.address.to_string(),
-            server_name: session.server_name.to_string(),
-            user_agent: session.user_agent.to_string(),
-            client: session.client.to_string(),
-            created_at: session.created_at.to_string(),
-            last_active_at: session.last_active_at.to_string(),
+            address: session.address,
+            server_name: session.server_name,
+            user_agent: session.user_agent,
+            client: session.client,
+            created_at: session.created_at,
+            last_active_at: session.last_active_at,
         }
     }
 }
@@ -80,7 +94,7 @@ impl From<Page> for SessionListBody {
             total: page.total,
             as_of: page.as_of.0,
             revision: page.revision.0,
-            sessions: page.sessions.iter().map(SessionBody::from).collect(),
+            sessions: page.sessions.into_iter().map(SessionBody::from).collect(),
         }
     }
 }

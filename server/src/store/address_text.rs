@@ -5,6 +5,8 @@ use std::{
     net::Ipv6Addr,
 };
 
+use super::addresses::Addresses;
+
 /// A part of a shown address, in lower case.
 pub(crate) struct AddressText {
     part: String,
@@ -27,9 +29,14 @@ impl AddressText {
         could_be.then(|| Self { part: part.to_owned(), v4: Octets::new(part).map(Box::new) })
     }
 
-    /// Whether an IPv4 address, as a number, contains the part.
-    pub(crate) fn is_in_v4(&self, address: u32) -> bool {
-        self.v4.as_ref().is_some_and(|octets| octets.are_in(address))
+    /// Which of 64 slots, by their bits, have an address that contains the part.
+    pub(crate) fn in_slots(&self, addresses: &Addresses, word: usize) -> u64 {
+        let is_in_v6 = |address| self.is_in_v6(address);
+        match self.v4.as_deref() {
+            None => addresses.matching(word, |_| false, is_in_v6),
+            Some(octets) if octets.count == 1 => addresses.matching(word, |address| octets.has(address), is_in_v6),
+            Some(octets) => addresses.matching(word, |address| octets.are_in(address), is_in_v6),
+        }
     }
 
     /// Whether an IPv6 address contains the part.
@@ -70,12 +77,15 @@ impl Octets {
         })
     }
 
+    /// Whether one octet contains the part.
+    fn has(&self, address: u32) -> bool {
+        // All four, because a branch costs more than a look.
+        address.to_be_bytes().iter().fold(false, |found, octet| found | self.first[usize::from(*octet)])
+    }
+
+    /// Whether consecutive octets are as the part says.
     fn are_in(&self, address: u32) -> bool {
         let octets = address.to_be_bytes().map(usize::from);
-        if self.count == 1 {
-            // All four, because a branch costs more than a look.
-            return octets.iter().fold(false, |found, octet| found | self.first[*octet]);
-        }
         self.middle.iter().enumerate().any(|(place, (mask, value))| {
             address & mask == *value && self.first[octets[place]] && self.last[octets[place + self.count - 1]]
         })
@@ -111,10 +121,10 @@ mod tests {
     use super::*;
 
     fn is_in(part: &str, address: IpAddr) -> bool {
-        AddressText::new(part).is_some_and(|part| match address {
-            IpAddr::V4(address) => part.is_in_v4(address.to_bits()),
-            IpAddr::V6(address) => part.is_in_v6(address),
-        })
+        let mut addresses = Addresses::default();
+        addresses.grow(64);
+        addresses.put(5, address);
+        AddressText::new(part).is_some_and(|part| part.in_slots(&addresses, 0) & (1 << 5) != 0)
     }
 
     proptest! {

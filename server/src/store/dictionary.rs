@@ -133,6 +133,11 @@ impl Dictionary {
         found
     }
 
+    /// A number that orders most texts: the first bytes of what is compared.
+    pub(crate) fn prefix(&self, number: u32) -> u64 {
+        self.prefixes[number as usize]
+    }
+
     /// The place of a text in the alphabet.
     pub(crate) fn key(&self, number: u32) -> TextKey<'_> {
         TextKey { prefix: self.prefixes[number as usize], number, dictionary: self }

@@ -158,9 +158,7 @@ impl Test<'_> {
         match self {
             Self::Numbers { column, meant } => each(&column[word * 64..][..64], |number| meant[*number as usize]),
             Self::Types(meant) => each(table.types_of(word), |one| meant[usize::from(*one)]),
-            Self::AddressText(part) => {
-                table.addresses().matching(word, |address| part.is_in_v4(address), |address| part.is_in_v6(address))
-            }
+            Self::AddressText(part) => part.in_slots(table.addresses(), word),
             Self::Network(network) => table.addresses().matching(
                 word,
                 |address| network.contains(std::net::Ipv4Addr::from_bits(address).into()),

@@ -13,6 +13,7 @@ use app::{
 };
 
 use super::{
+    dictionary::Dictionary,
     matcher::Matcher,
     table::{Slot, Table},
     window::Window,
@@ -23,16 +24,18 @@ pub(crate) fn list(table: &Table, query: &SessionQuery, now: Timestamp) -> Page 
     let revision = table.revision();
     let matcher = || Matcher::new(table, &query.filter, now);
     let found = match query.sort.column {
-        Column::LastActive if query.filter.search.trim().is_empty() => in_default_order(table, query),
-        Column::Username => find(&matcher(), table, query, |slot| table.usernames.key(table.user(slot))),
+        Column::LastActive if is_in_default_order(query) => in_default_order(table, query),
+        Column::Username => by_text(&matcher(), table, query, &table.usernames, |slot| table.user(slot)),
+        Column::ServerName => by_text(&matcher(), table, query, &table.server_names, |slot| table.server(slot)),
+        Column::UserAgent => by_text(&matcher(), table, query, &table.user_agents, |slot| table.agent(slot)),
         Column::SessionType => {
             let places = type_places();
-            find(&matcher(), table, query, |slot| places[table.type_index(slot)])
+            find(&matcher(), table, query, |slot| places[table.type_index(slot)], |_| ())
         }
-        Column::Address => find(&matcher(), table, query, |slot| table.address_key(slot)),
-        Column::LastActive => find(&matcher(), table, query, |slot| table.last_active_at(slot)),
-        Column::ServerName => find(&matcher(), table, query, |slot| table.server_names.key(table.server(slot))),
-        Column::UserAgent => find(&matcher(), table, query, |slot| table.user_agents.key(table.agent(slot))),
+        Column::Address => {
+            find(&matcher(), table, query, |slot| table.address_place(slot), |slot| table.address_key(slot))
+        }
+        Column::LastActive => find(&matcher(), table, query, |slot| table.last_active_at(slot).as_millis(), |_| ()),
     };
     Page {
         revision,
@@ -87,28 +90,54 @@ fn in_default_order(table: &Table, query: &SessionQuery) -> Found {
     Found { total: table.counts().of(query.filter.session_type), slots }
 }
 
-/// The rows that a query asks for, compared by a key of its column and then by id.
-fn find<K: Ord + Copy>(matcher: &Matcher<'_>, table: &Table, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
+/// Whether a query is answered without looking at every session.
+pub(crate) fn is_in_default_order(query: &SessionQuery) -> bool {
+    query.sort.column == Column::LastActive && query.filter.search.trim().is_empty()
+}
+
+fn by_text(
+    matcher: &Matcher<'_>,
+    table: &Table,
+    query: &SessionQuery,
+    texts: &Dictionary,
+    number: impl Fn(Slot) -> u32,
+) -> Found {
+    find(matcher, table, query, |slot| texts.prefix(number(slot)), |slot| texts.key(number(slot)))
+}
+
+/// The rows that a query asks for, by their place, by a key among those of one place, and then by id.
+fn find<K: Ord + Copy>(
+    matcher: &Matcher<'_>,
+    table: &Table,
+    query: &SessionQuery,
+    place: impl Fn(Slot) -> u64,
+    key: impl Fn(Slot) -> K,
+) -> Found {
     if query.sort.descending {
-        find_in_order(matcher, query, |slot| Reverse((key(slot), table.id(slot))))
+        find_in_order(matcher, query, |slot| !place(slot), |slot| (Reverse((key(slot), table.id(slot))), slot))
     } else {
-        find_in_order(matcher, query, |slot| (key(slot), table.id(slot)))
+        find_in_order(matcher, query, place, |slot| ((key(slot), table.id(slot)), slot))
     }
 }
 
-fn find_in_order<K: Ord + Copy>(matcher: &Matcher<'_>, query: &SessionQuery, key: impl Fn(Slot) -> K) -> Found {
+fn find_in_order<K: Ord + Copy>(
+    matcher: &Matcher<'_>,
+    query: &SessionQuery,
+    place: impl Fn(Slot) -> u64,
+    row: impl Fn(Slot) -> (K, Slot),
+) -> Found {
     let mut window = Window::new(query.first, query.limit);
     let mut total = 0;
     for slot in matcher.slots() {
         total += 1;
-        window.push((key(slot), slot));
+        window.push(place(slot), || row(slot));
     }
     Found { total, slots: window.into_rows().into_iter().map(|(_, slot)| slot).collect() }
 }
 
 /// The place of each type in the alphabet, as lists show it.
-fn type_places() -> [usize; 3] {
-    SessionType::ALL.map(|one| SessionType::ALL.iter().filter(|other| other.label() < one.label()).count())
+fn type_places() -> [u64; 3] {
+    SessionType::ALL.map(|one| SessionType::ALL.iter().filter(|other| other.label() < one.label()).count() as u64)
 }
 
 #[cfg(test)]

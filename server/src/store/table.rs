@@ -385,6 +385,11 @@ impl Table {
         self.addresses.get(slot as usize)
     }
 
+    /// A number that orders most addresses.
+    pub(crate) fn address_place(&self, slot: Slot) -> u64 {
+        self.addresses.place(slot as usize)
+    }
+
     /// A number that orders addresses: all of IPv4, then IPv6, each by value.
     pub(crate) fn address_key(&self, slot: Slot) -> (bool, u128) {
         self.addresses.key(slot as usize)

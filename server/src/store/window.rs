@@ -6,24 +6,31 @@ const FEW_ROWS: usize = 256;
 /// Keeps the rows that may lie in a window while all rows pass by in any order. Costs a comparison for most rows, and
 /// memory for twice the rows up to the window's end.
 ///
-/// Rows must all be different, or which of two equal ones is in the window is left open.
+/// A row is a place, a number that most rows are decided by, and what decides between rows of one place. Rows must all be
+/// different, or which of two equal ones is in the window is left open.
 pub(crate) struct Window<R> {
     first: usize,
     end: usize,
-    kept: Vec<R>,
+    kept: Vec<(u64, R)>,
     /// Rows from here on lie behind the window.
-    bound: Option<R>,
+    bound: Option<(u64, R)>,
+    /// The place of the bound, or the last there is.
+    last_place: u64,
 }
 
 impl<R: Ord + Copy> Window<R> {
     /// The window of `limit` rows from row number `first`, counted from 0.
     pub(crate) fn new(first: u64, limit: u32) -> Self {
         let first = usize::try_from(first).unwrap_or(usize::MAX);
-        Self { first, end: first.saturating_add(limit as usize), kept: Vec::new(), bound: None }
+        Self { first, end: first.saturating_add(limit as usize), kept: Vec::new(), bound: None, last_place: u64::MAX }
     }
 
-    /// Lets a row pass by.
-    pub(crate) fn push(&mut self, row: R) {
+    /// Lets a row pass by. Only near the bound it is asked for more than its place.
+    pub(crate) fn push(&mut self, place: u64, rest: impl FnOnce() -> R) {
+        if place > self.last_place {
+            return;
+        }
+        let row = (place, rest());
         if self.bound.is_some_and(|bound| row >= bound) {
             return;
         }
@@ -42,14 +49,16 @@ impl<R: Ord + Copy> Window<R> {
         self.kept.select_nth_unstable(self.first);
         let mut rows = self.kept.split_off(self.first);
         rows.sort_unstable();
-        rows
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
     /// Drops the rows behind the window.
     fn cut(&mut self) {
         if self.end > 0 && self.kept.len() > self.end {
             self.kept.select_nth_unstable(self.end - 1);
-            self.bound = Some(self.kept[self.end - 1]);
+            let bound = self.kept[self.end - 1];
+            self.bound = Some(bound);
+            self.last_place = bound.0;
         }
         self.kept.truncate(self.end);
     }
@@ -64,12 +73,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_window_is_what_sorting_everything_shows(
-            rows in proptest::collection::hash_set(any::<u16>(), 0..2_000),
+            rows in proptest::collection::hash_set((0_u64..90, any::<u16>()), 0..2_000),
             first in 0_u64..2_100,
             limit in 0_u32..50,
         ) {
             let mut window = Window::new(first, limit);
-            rows.iter().for_each(|row| window.push(*row));
+            rows.iter().for_each(|(place, row)| window.push(*place, || (*place, *row)));
             let mut sorted: Vec<_> = rows.into_iter().collect();
             sorted.sort_unstable();
             let expected: Vec<_> = sorted.into_iter().skip(first as usize).take(limit as usize).collect();
@@ -80,7 +89,7 @@ mod tests {
     #[test]
     fn a_window_far_behind_the_end_is_empty() {
         let mut window = Window::new(u64::MAX, 50);
-        (0..1_000).for_each(|row| window.push(row));
-        assert_eq!(window.into_rows(), [] as [i32; 0]);
+        (0..1_000).for_each(|row| window.push(row, || row));
+        assert_eq!(window.into_rows(), [] as [u64; 0]);
     }
 }
