@@ -12,6 +12,7 @@
 
 mod address_text;
 mod addresses;
+mod bits;
 mod dictionary;
 mod ends;
 mod feed;

@@ -5,7 +5,7 @@ use std::{
     net::Ipv6Addr,
 };
 
-use super::addresses::Addresses;
+use super::{addresses::Addresses, bits};
 
 /// A part of a shown address, in lower case.
 pub(crate) struct AddressText {
@@ -35,7 +35,13 @@ impl AddressText {
         match self.v4.as_deref() {
             None => addresses.matching(word, |_| false, is_in_v6),
             Some(octets) if octets.count == 1 => addresses.matching(word, |address| octets.has(address), is_in_v6),
-            Some(octets) => addresses.matching(word, |address| octets.are_in(address), is_in_v6),
+            Some(octets) if octets.count == 2 => addresses.matching(word, |address| octets.are_in(address), is_in_v6),
+            // Most addresses differ in the octets between, which is seen without a look at the others.
+            Some(octets) => {
+                let could_be = addresses.matching(word, |address| octets.could_be_in(address), |_| false);
+                let are = bits::slots(word, could_be).filter(|slot| octets.are_in(addresses.v4(*slot as usize)));
+                are.fold(addresses.matching_v6(word, is_in_v6), |found, slot| found | 1 << (slot % 64))
+            }
         }
     }
 
@@ -81,6 +87,10 @@ impl Octets {
     fn has(&self, address: u32) -> bool {
         // All four, because a branch costs more than a look.
         address.to_be_bytes().iter().fold(false, |found, octet| found | self.first[usize::from(*octet)])
+    }
+
+    fn could_be_in(&self, address: u32) -> bool {
+        self.middle.iter().fold(false, |could, (mask, value)| could | (address & mask == *value))
     }
 
     /// Whether consecutive octets are as the part says.

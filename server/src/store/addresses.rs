@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use super::bits;
+
 /// Addresses by slot.
 #[derive(Default)]
 pub(crate) struct Addresses {
@@ -87,19 +89,21 @@ impl Addresses {
         is_meant_v6: impl Fn(Ipv6Addr) -> bool,
     ) -> u64 {
         let values = &self.values[word * 64..][..64];
-        let mut found = 0;
-        for (bit, value) in values.iter().enumerate() {
-            found |= u64::from(is_meant_v4(*value)) << bit;
-        }
-        let are_v6 = self.are_v6[word];
-        let mut left = are_v6;
-        found &= !are_v6;
-        while left != 0 {
-            let bit = left.trailing_zeros();
-            left &= left - 1;
-            found |= u64::from(is_meant_v6(self.v6[values[bit as usize] as usize])) << bit;
-        }
-        found
+        let mut found = bits::which(values, is_meant_v4);
+        found &= !self.are_v6[word];
+        found | self.matching_v6(word, is_meant_v6)
+    }
+
+    /// The slots of 64 whose IPv6 address is meant.
+    pub(crate) fn matching_v6(&self, word: usize, is_meant: impl Fn(Ipv6Addr) -> bool) -> u64 {
+        let is_meant = |slot: &u32| is_meant(self.v6[self.values[*slot as usize] as usize]);
+        let meant = bits::slots(word, self.are_v6[word]).filter(is_meant);
+        meant.fold(0, |found, slot| found | 1 << (slot % 64))
+    }
+
+    /// The IPv4 address in a slot that holds one.
+    pub(crate) fn v4(&self, slot: usize) -> u32 {
+        self.values[slot]
     }
 
     fn is_v6(&self, slot: usize) -> bool {

@@ -11,6 +11,7 @@ use app::{
 
 use super::{
     address_text::AddressText,
+    bits,
     table::{Slot, Table},
 };
 
@@ -84,18 +85,8 @@ impl<'t> Matcher<'t> {
 
     /// Every slot that is meant.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        (0..self.table.words()).flat_map(|word| bits(word, self.found(word)))
+        (0..self.table.words()).flat_map(|word| bits::slots(word, self.found(word)))
     }
-}
-
-/// The slots of a word's bits.
-pub(crate) fn bits(word: usize, mut bits: u64) -> impl Iterator<Item = Slot> {
-    std::iter::from_fn(move || {
-        let bit = bits.trailing_zeros();
-        let is_left = bits != 0;
-        bits &= bits.wrapping_sub(1);
-        is_left.then(|| word as Slot * 64 + bit)
-    })
 }
 
 fn of_search<'t>(table: &'t Table, search: &Search, now: Timestamp) -> Vec<Clause<'t>> {
@@ -156,8 +147,10 @@ impl Range {
 impl Test<'_> {
     fn holding(&self, table: &Table, word: usize) -> u64 {
         match self {
-            Self::Numbers { column, meant } => each(&column[word * 64..][..64], |number| meant[*number as usize]),
-            Self::Types(meant) => each(table.types_of(word), |one| meant[usize::from(*one)]),
+            Self::Numbers { column, meant } => {
+                bits::which(&column[word * 64..][..64], |number| meant[number as usize] != 0)
+            }
+            Self::Types(meant) => bits::which(table.types_of(word), |one| meant[usize::from(one)] != 0),
             Self::AddressText(part) => part.in_slots(table.addresses(), word),
             Self::Network(network) => table.addresses().matching(
                 word,
@@ -175,11 +168,6 @@ impl Test<'_> {
 
 fn slot(word: usize, bit: u32) -> Slot {
     word as Slot * 64 + bit
-}
-
-/// A bit for each of 64 elements.
-fn each<T>(elements: &[T], bit: impl Fn(&T) -> u8) -> u64 {
-    elements.iter().rev().fold(0, |bits, element| (bits << 1) | u64::from(bit(element)))
 }
 
 #[cfg(test)]

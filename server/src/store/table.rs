@@ -23,9 +23,9 @@ use hashbrown::HashTable;
 
 use super::{
     addresses::Addresses,
+    bits,
     dictionary::{DescribeAgent, Dictionary},
     ends::Ended,
-    matcher::bits,
     order::{self, OfType, Order},
     row::Row,
     stored_texts::StoredTexts,
@@ -232,7 +232,7 @@ impl Table {
         if self.has_moved.swap(false, Ordering::Relaxed) {
             for (position, word) in self.moved.iter().enumerate() {
                 if word.load(Ordering::Relaxed) != 0 {
-                    for slot in bits(position, word.swap(0, Ordering::Acquire)) {
+                    for slot in bits::slots(position, word.swap(0, Ordering::Acquire)) {
                         order.settle(slot, self.last_active_at(slot).as_millis(), self.order_columns());
                     }
                 }
@@ -261,7 +261,7 @@ impl Table {
                 return Touched { rows, next: Some(position) };
             }
             if word.load(Ordering::Relaxed) != 0 {
-                let slots = bits(position, word.swap(0, Ordering::Acquire));
+                let slots = bits::slots(position, word.swap(0, Ordering::Acquire));
                 rows.extend(slots.map(|slot| (self.id(slot).0, self.row(slot).encode(texts))));
             }
         }
@@ -282,7 +282,7 @@ impl Table {
 
     /// The slots that hold a session. One pass over all slots.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.occupied.iter().enumerate().flat_map(|(word, occupied)| bits(word, *occupied))
+        self.occupied.iter().enumerate().flat_map(|(word, occupied)| bits::slots(word, *occupied))
     }
 
     /// How many words of 64 slots there are.
