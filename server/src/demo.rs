@@ -98,20 +98,34 @@ impl Crowd {
 
     /// A few requests, now and then a sign-in or a sign-out; the crowd stays about as large as wanted.
     async fn act(&mut self) -> Result<(), StoreError> {
-        self.present.retain(|id| self.state.store.get(*id).is_some());
         for _ in 0..self.present.len().div_ceil(150) {
-            let id = self.present[self.dice.below(self.present.len() as u64) as usize];
-            self.state.sessions.touch(id);
+            if let Some(id) = self.somebody() {
+                self.state.sessions.touch(id);
+            }
         }
-        let surplus = self.present.len() as i64 - self.wanted as i64;
+        let surplus = self.state.store.len() as i64 - self.wanted as i64;
         if surplus < 0 || (surplus < 8 && self.dice.below(3) == 0) {
             self.arrive(1, Duration::from_millis(1)).await?;
         }
-        if !self.present.is_empty() && (surplus > 4 || self.dice.below(4) == 0) {
-            let id = self.present.swap_remove(self.dice.below(self.present.len() as u64) as usize);
+        if (surplus > 4 || self.dice.below(4) == 0)
+            && let Some(id) = self.somebody()
+        {
             _ = self.state.sessions.sign_out(id).await;
         }
         Ok(())
+    }
+
+    /// One of those who are there. Whoever is found to have gone is forgotten.
+    fn somebody(&mut self) -> Option<SessionId> {
+        while !self.present.is_empty() {
+            let place = self.dice.below(self.present.len() as u64) as usize;
+            let id = self.present[place];
+            if self.state.store.get(id).is_some() {
+                return Some(id);
+            }
+            self.present.swap_remove(place);
+        }
+        None
     }
 }
 
