@@ -4,6 +4,8 @@
 //! gives exactly a fresh read. Every frame names its view by [`View::key`], so that a tab passes over frames of a view
 //! it has left.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -122,8 +124,9 @@ impl Snapshot {
     pub fn patch_to(&self, next: &Self) -> Option<Patch> {
         let ids = |snapshot: &Self| snapshot.sessions.iter().map(|session| session.id).collect::<Vec<_>>();
         let (before, after) = (ids(self), ids(next));
-        let changed: Vec<_> =
-            next.sessions.iter().filter(|session| !self.sessions.contains(session)).cloned().collect();
+        let known: HashMap<_, _> = self.sessions.iter().map(|session| (session.id, session)).collect();
+        let is_known = |session: &&Session| known.get(&session.id).is_some_and(|known| known == session);
+        let changed: Vec<_> = next.sessions.iter().filter(|session| !is_known(session)).cloned().collect();
         let same = changed.is_empty()
             && before == after
             && (self.counts, self.total, self.newer) == (next.counts, next.total, next.newer);

@@ -14,7 +14,7 @@ use axum::{
 use http::{Method, StatusCode, header::CONTENT_TYPE};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-use app::{error::AppError, paths};
+use app::{error::AppError, paths, principal::Principal};
 
 use crate::{
     api::{self, problem::Problem},
@@ -35,8 +35,9 @@ const BODY_LIMIT: usize = 64 * 1_024;
 /// The largest body of a delete: some 100,000 ids.
 const DELETE_BODY_LIMIT: usize = 2 * 1_024 * 1_024;
 
-/// Server functions whose body names sessions.
-const SELECTING: [&str; 3] = ["/rpc/delete_sessions", "/rpc/preview_delete", "/rpc/count_selected"];
+/// Routes whose body names sessions.
+const SELECTING: [&str; 4] =
+    ["/api/v1/sessions/delete", "/rpc/delete_sessions", "/rpc/preview_delete", "/rpc/count_selected"];
 
 /// A route as it was registered: what the walk over all routes goes by.
 #[derive(Clone, Debug)]
@@ -180,9 +181,11 @@ async fn to_the_end(State(state): State<AppState>, request: Request, next: Next)
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, DELETE_BODY_LIMIT).await else {
-        return Problem::new(413, format!("the body is broken off or larger than {DELETE_BODY_LIMIT} bytes"))
-            .into_response();
+    // Who is not signed in gets no large place to fill, whatever the route.
+    let is_signed_in = parts.extensions.get::<Principal>().is_some();
+    let limit = if is_signed_in && SELECTING.contains(&parts.uri.path()) { DELETE_BODY_LIMIT } else { BODY_LIMIT };
+    let Ok(body) = to_bytes(body, limit).await else {
+        return Problem::new(413, format!("the body is broken off or larger than {limit} bytes")).into_response();
     };
     match state.tasks.spawn(next.run(Request::from_parts(parts, body.into()))).await {
         Ok(response) => response,

@@ -55,6 +55,12 @@ enum Task {
     /// Build the release binary with the console embedded: target/release/keepwatch
     Build,
     Test(Checks),
+    /// Load a running Keepwatch on this machine over HTTP; `-- --help` says how
+    Load {
+        /// Arguments for the load
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure what docs/benchmarks.md reports
     Bench {
         /// Arguments for the benchmark
@@ -89,12 +95,16 @@ fn perform(task: Task, workspace: &Workspace) -> Result<()> {
             Ok(())
         }
         Task::Test(checks) => checks.run(workspace),
-        Task::Bench { arguments } => {
-            site::build(workspace, Node::if_usable(workspace).as_ref())?;
-            let mut bench = workspace.cargo("bench --profile release -p server --bench figures --");
-            steps::run(bench.args(arguments))
-        }
+        Task::Load { arguments } => bench(workspace, "load", arguments),
+        Task::Bench { arguments } => bench(workspace, "figures", arguments),
     }
+}
+
+/// Builds the console first, because the server embeds it.
+fn bench(workspace: &Workspace, name: &str, arguments: Vec<OsString>) -> Result<()> {
+    site::build(workspace, Node::if_usable(workspace).as_ref())?;
+    let mut bench = workspace.cargo(&format!("bench --profile release -p server --bench {name} --"));
+    steps::run(bench.args(arguments))
 }
 
 fn build(workspace: &Workspace) -> Result<()> {

@@ -18,6 +18,9 @@ use thiserror::Error;
 use super::{Session, SessionType};
 use crate::time::Timestamp;
 
+/// The most different terms of a search: each is asked of every session.
+const MOST_TERMS: usize = 16;
+
 /// A search text, understood. All terms must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search(pub Vec<Term>);
@@ -90,10 +93,15 @@ impl Search {
         let mut rest = text.trim_start();
         while !rest.is_empty() {
             let (token, after) = next_token(rest);
-            terms.push(term(token).map_err(|problem| SearchError {
-                term: token.chars().take(40).collect(),
-                problem: problem.to_owned(),
-            })?);
+            let bad =
+                |problem: &str| SearchError { term: token.chars().take(40).collect(), problem: problem.to_owned() };
+            let term = term(token).map_err(bad)?;
+            if !terms.contains(&term) {
+                if terms.len() == MOST_TERMS {
+                    return Err(bad("this is one term too many: use up to 16"));
+                }
+                terms.push(term);
+            }
             rest = after.trim_start();
         }
         Ok(Self(terms))
@@ -308,6 +316,7 @@ mod tests {
     #[test]
     fn terms_stand_apart_by_spaces_that_are_not_quoted() {
         assert_eq!(terms("  anna\t -user:\"b c\"  x ").len(), 3);
+        assert_eq!(terms("a b a \"a\"").len(), 2, "said twice is said once");
         assert_eq!(terms(""), []);
         assert_eq!(terms("  "), []);
     }
@@ -325,6 +334,7 @@ mod tests {
             ("usr:anna", "usr:anna", "user:"),
             ("user:", "user:", "look for"),
             ("\"anna", "\"anna", "quotation mark"),
+            ("a b c d e f g h i j k l m n o p q", "q", "up to 16"),
         ] {
             let error = Search::parse(text).unwrap_err();
             assert_eq!(error.term, term);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
     page::Page,
-    query::{Filter, SessionQuery},
+    query::{Filter, MAX_LIMIT, SessionQuery},
     selection::{DeletePreview, Deleted, SelectedCounts, Selection, SkipReason},
     store::{Activity, Checked, Deletion, EndReason, NewSession, SessionStore, StoreError},
 };
@@ -222,9 +222,11 @@ impl Sessions {
         }
     }
 
-    /// The asker's own sessions, newest activity first.
+    /// The asker's own sessions, newest activity first, at most [`MAX_LIMIT`].
     pub fn own(&self, asker: &Principal) -> Vec<Session> {
-        self.store.of_user(&asker.username)
+        let mut own = self.store.of_user(&asker.username);
+        own.truncate(MAX_LIMIT as usize);
+        own
     }
 
     /// Ends one of the asker's other sessions; one that has ended already is no error.
@@ -237,20 +239,19 @@ impl Sessions {
         if id == asker.session_id {
             return Err(AppError::Invalid(format!("session {id} is the one you are using: sign out instead")));
         }
-        match self.store.get(id) {
-            None => Ok(()),
-            Some(session) if session.username == asker.username => {
-                let deletion = self.deletion(vec![id], EndReason::EndedByUser);
-                self.store.delete(Deletion { asker: Some(asker.session_id), ..deletion }).await?;
-                tracing::info!(
-                    session.id = id.0,
-                    principal.name = %asker.username,
-                    "session {id} ended by its user {}", asker.username
-                );
-                Ok(())
-            }
-            Some(_) => Err(AppError::NotFound(format!("session {id}"))),
+        if self.store.get(id).is_some_and(|session| session.username != asker.username) {
+            return Err(AppError::NotFound(format!("session {id}")));
         }
+        // Also one that is gone already goes to the store: its end may not be durable yet.
+        let deletion = self.deletion(vec![id], EndReason::EndedByUser);
+        if self.store.delete(Deletion { asker: Some(asker.session_id), ..deletion }).await?.deleted > 0 {
+            tracing::info!(
+                session.id = id.0,
+                principal.name = %asker.username,
+                "session {id} ended by its user {}", asker.username
+            );
+        }
+        Ok(())
     }
 
     /// Ends the session that asks.

@@ -9,7 +9,7 @@ use std::{
 
 use app::{
     live::{Patch, ServerMessage, Snapshot, View},
-    session::{Session, SessionId, page::Revision, service::Sessions},
+    session::{Session, SessionId, page::Revision, query::MAX_LIMIT, service::Sessions},
 };
 use axum::extract::ws::Utf8Bytes;
 use futures_core::stream::BoxStream;
@@ -225,6 +225,7 @@ fn read_own(sessions: &Sessions, username: &str, before: &[SessionId]) -> Snapsh
     let mut own = store.get_many(before);
     if own.len() != before.len() || store.count_of_user(username) != own.len() as u64 {
         own = store.of_user(username);
+        own.truncate(MAX_LIMIT as usize);
     }
     Snapshot { now, revision, sessions: own, ..Snapshot::default() }
 }

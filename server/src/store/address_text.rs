@@ -29,20 +29,22 @@ impl AddressText {
         could_be.then(|| Self { part: part.to_owned(), v4: Octets::new(part).map(Box::new) })
     }
 
-    /// Which of 64 slots, by their bits, have an address that contains the part.
-    pub(crate) fn in_slots(&self, addresses: &Addresses, word: usize) -> u64 {
-        let is_in_v6 = |address| self.is_in_v6(address);
-        match self.v4.as_deref() {
-            None => addresses.matching(word, |_| false, is_in_v6),
-            Some(octets) if octets.count == 1 => addresses.matching(word, |address| octets.has(address), is_in_v6),
-            Some(octets) if octets.count == 2 => addresses.matching(word, |address| octets.are_in(address), is_in_v6),
+    /// Which of 64 slots, by their bits, have an address that contains the part. IPv6 addresses are written to find out,
+    /// so only those `among` the asked ones are.
+    pub(crate) fn in_slots(&self, addresses: &Addresses, word: usize, among: u64) -> u64 {
+        let v6 = addresses.matching_v6(word, among, |address| self.is_in_v6(address));
+        let v4 = match self.v4.as_deref() {
+            None => 0,
+            Some(octets) if octets.count == 1 => addresses.matching_v4(word, |address| octets.has(address)),
+            Some(octets) if octets.count == 2 => addresses.matching_v4(word, |address| octets.are_in(address)),
             // Most addresses differ in the octets between, which is seen without a look at the others.
             Some(octets) => {
-                let could_be = addresses.matching(word, |address| octets.could_be_in(address), |_| false);
+                let could_be = addresses.matching_v4(word, |address| octets.could_be_in(address));
                 let are = bits::slots(word, could_be).filter(|slot| octets.are_in(addresses.v4(*slot as usize)));
-                are.fold(addresses.matching_v6(word, is_in_v6), |found, slot| found | 1 << (slot % 64))
+                are.fold(0, |found, slot| found | 1 << (slot % 64))
             }
-        }
+        };
+        v4 | v6
     }
 
     /// Whether an IPv6 address contains the part.
@@ -134,7 +136,7 @@ mod tests {
         let mut addresses = Addresses::default();
         addresses.grow(64);
         addresses.put(5, address);
-        AddressText::new(part).is_some_and(|part| part.in_slots(&addresses, 0) & (1 << 5) != 0)
+        AddressText::new(part).is_some_and(|part| part.in_slots(&addresses, 0, u64::MAX) & (1 << 5) != 0)
     }
 
     proptest! {

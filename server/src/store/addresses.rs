@@ -88,16 +88,18 @@ impl Addresses {
         is_meant_v4: impl Fn(u32) -> bool,
         is_meant_v6: impl Fn(Ipv6Addr) -> bool,
     ) -> u64 {
-        let values = &self.values[word * 64..][..64];
-        let mut found = bits::which(values, is_meant_v4);
-        found &= !self.are_v6[word];
-        found | self.matching_v6(word, is_meant_v6)
+        self.matching_v4(word, is_meant_v4) | self.matching_v6(word, u64::MAX, is_meant_v6)
     }
 
-    /// The slots of 64 whose IPv6 address is meant.
-    pub(crate) fn matching_v6(&self, word: usize, is_meant: impl Fn(Ipv6Addr) -> bool) -> u64 {
+    /// The slots of 64 whose IPv4 address is meant.
+    pub(crate) fn matching_v4(&self, word: usize, is_meant: impl Fn(u32) -> bool) -> u64 {
+        bits::which(&self.values[word * 64..][..64], is_meant) & !self.are_v6[word]
+    }
+
+    /// The slots of 64, among these, whose IPv6 address is meant.
+    pub(crate) fn matching_v6(&self, word: usize, among: u64, is_meant: impl Fn(Ipv6Addr) -> bool) -> u64 {
         let is_meant = |slot: &u32| is_meant(self.v6[self.values[*slot as usize] as usize]);
-        let meant = bits::slots(word, self.are_v6[word]).filter(is_meant);
+        let meant = bits::slots(word, self.are_v6[word] & among).filter(is_meant);
         meant.fold(0, |found, slot| found | 1 << (slot % 64))
     }
 

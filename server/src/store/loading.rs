@@ -42,14 +42,17 @@ pub(crate) fn load(database: &Database, table: &mut Table) -> Result<Loaded, red
 
     let sessions = usize::try_from(transaction.open_table(SESSIONS)?.len()?).unwrap_or(0);
     table.reserve(sessions.saturating_sub(ended.len()));
-    let newest = thread::scope(|scope| {
+    let (newest, read) = thread::scope(|scope| {
         let (sender, portions) = mpsc::sync_channel(WAITING);
         let reader = scope.spawn(|| read_rows(&transaction, sender));
-        let newest = make_sessions(portions, table, &texts, &ended);
+        let made = make_sessions(portions, table, &texts, &ended);
         // Whoever stopped first knows why: the reader what the disk says, else the maker what a row lacks.
         let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        read.and(newest)
+        read.and(made)
     })?;
+    if read != sessions {
+        return Err(redb::Error::Corrupted(format!("{read} sessions can be read of {sessions} that are there")));
+    }
 
     let next_id = transaction.open_table(META)?.get("next_id")?.map_or(1, |next_id| next_id.value());
     let newest = newest.max(ended.iter().copied().max().unwrap_or(0));
@@ -82,16 +85,17 @@ fn read_rows(transaction: &ReadTransaction, portions: mpsc::SyncSender<Portion>)
     Ok(())
 }
 
-/// The newest id among the rows.
+/// The newest id among the rows, and how many there are.
 fn make_sessions(
     portions: mpsc::Receiver<Portion>,
     table: &mut Table,
     texts: &ReadTexts,
     ended: &HashSet<u64>,
-) -> Result<u64, redb::Error> {
-    let mut newest = 0;
+) -> Result<(u64, usize), redb::Error> {
+    let (mut newest, mut read) = (0, 0);
     for Portion { rows, bytes } in portions {
         let mut begin = 0;
+        read += rows.len();
         for (id, end) in rows {
             newest = newest.max(id);
             if !ended.contains(&id) {
@@ -102,7 +106,7 @@ fn make_sessions(
             begin = end;
         }
     }
-    Ok(newest)
+    Ok((newest, read))
 }
 
 fn tombstones(transaction: &ReadTransaction) -> Result<Vec<Tombstone>, redb::Error> {

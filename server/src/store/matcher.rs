@@ -72,7 +72,8 @@ impl<'t> Matcher<'t> {
             if found == 0 {
                 break;
             }
-            let held = clause.tests.iter().fold(0, |held, test| held | test.holding(self.table, word));
+            let among = found;
+            let held = clause.tests.iter().fold(0, |held, test| held | test.holding(self.table, word, among & !held));
             found &= if clause.excluded { !held } else { held };
         }
         found
@@ -145,13 +146,14 @@ impl Range {
 }
 
 impl Test<'_> {
-    fn holding(&self, table: &Table, word: usize) -> u64 {
+    /// Of which slots it holds. Only those that are `among` the asked ones have to be told.
+    fn holding(&self, table: &Table, word: usize, among: u64) -> u64 {
         match self {
             Self::Numbers { column, meant } => {
                 bits::which(&column[word * 64..][..64], |number| meant[number as usize] != 0)
             }
             Self::Types(meant) => bits::which(table.types_of(word), |one| meant[usize::from(one)] != 0),
-            Self::AddressText(part) => part.in_slots(table.addresses(), word),
+            Self::AddressText(part) => part.in_slots(table.addresses(), word, among),
             Self::Network(network) => table.addresses().matching(
                 word,
                 |address| network.contains(std::net::Ipv4Addr::from_bits(address).into()),

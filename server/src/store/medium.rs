@@ -104,13 +104,13 @@ pub(crate) fn make_file(data_dir: &Path) -> Result<PathBuf, OpenError> {
         path: path.display().to_string(),
         reason: error.to_string(),
     };
-    let is_new = !data_dir.exists();
+    let missing: Vec<_> = data_dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(|error| unusable(data_dir, error))?;
     let path = data_dir.join(FILE);
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(_) => {
             sync_dir(data_dir).map_err(|error| unusable(data_dir, error))?;
-            if is_new && let Some(parent) = data_dir.parent() {
+            for parent in missing.iter().filter_map(|dir| dir.parent()) {
                 sync_dir(parent).map_err(|error| unusable(parent, error))?;
             }
         }

@@ -12,6 +12,9 @@ const PORTION: usize = 250;
 /// A portion goes along with other changes when there was no idle moment for this long.
 const OVERDUE_AFTER: Duration = Duration::from_secs(1);
 
+/// From so many tombstones on, a portion goes along with every commit: each has more than sixty rows.
+const MANY_TOMBSTONES: usize = 32;
+
 /// Rows to remove in one commit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Portion {
@@ -58,9 +61,10 @@ impl Purge {
         })
     }
 
-    /// The same beside other changes: only when it has waited for long.
+    /// The same beside other changes: only when it has waited for long, or so much waits that it would never end.
     pub(crate) fn overdue_portion(&self, now: Instant) -> Option<Portion> {
-        (now.saturating_duration_since(self.last_at) >= OVERDUE_AFTER).then(|| self.portion()).flatten()
+        let is_overdue = now.saturating_duration_since(self.last_at) >= OVERDUE_AFTER;
+        (is_overdue || self.tombstones.len() > MANY_TOMBSTONES).then(|| self.portion()).flatten()
     }
 
     /// Notes what a commit has made durable.

@@ -60,14 +60,15 @@ pub(crate) fn get_many(table: &Table, ids: &[SessionId]) -> Vec<Session> {
     ids.iter().filter_map(|id| table.find(*id)).map(|slot| table.session(slot)).collect()
 }
 
-/// How many sessions newer than `as_of` match. Costs a look-up for each newer id, at most one pass.
+/// How many sessions newer than `as_of` match at `now`. Costs a look-up for each newer id, at most one pass.
 pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId, now: Timestamp) -> u64 {
     if as_of >= table.newest_id() {
         return 0;
     }
     let matcher = Matcher::new(table, filter, now);
     let newest = table.newest_id().0;
-    let count = if newest.saturating_sub(as_of.0) <= table.len() as u64 {
+    // A session is looked at with the 64 of its word.
+    let count = if newest.saturating_sub(as_of.0) <= table.words() as u64 {
         let newer = as_of.0.saturating_add(1)..=newest;
         newer.filter_map(|id| table.find(SessionId(id))).filter(|slot| matcher.matches(*slot)).count()
     } else {

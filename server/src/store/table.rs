@@ -206,9 +206,10 @@ impl Table {
         if moved {
             self.mark_touched(slot);
             let at = slot as usize;
-            self.moved[at / WORD].fetch_or(bit(at), Ordering::Release);
-            if !self.has_moved.load(Ordering::Relaxed) {
-                self.has_moved.store(true, Ordering::Relaxed);
+            // In one order with what a page does: one of the two sees the other.
+            self.moved[at / WORD].fetch_or(bit(at), Ordering::SeqCst);
+            if !self.has_moved.load(Ordering::SeqCst) {
+                self.has_moved.store(true, Ordering::SeqCst);
             }
         }
         moved
@@ -229,10 +230,10 @@ impl Table {
     fn settled(&self) -> MutexGuard<'_, Order> {
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         // A touch that sets it again after this has its bit seen below, or at the next page.
-        if self.has_moved.swap(false, Ordering::Relaxed) {
+        if self.has_moved.swap(false, Ordering::SeqCst) {
             for (position, word) in self.moved.iter().enumerate() {
-                if word.load(Ordering::Relaxed) != 0 {
-                    for slot in bits::slots(position, word.swap(0, Ordering::Acquire)) {
+                if word.load(Ordering::SeqCst) != 0 {
+                    for slot in bits::slots(position, word.swap(0, Ordering::SeqCst)) {
                         order.settle(slot, self.last_active_at(slot).as_millis(), self.order_columns());
                     }
                 }

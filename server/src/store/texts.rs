@@ -63,13 +63,25 @@ impl Texts {
         let (mut from, mut passed) = (0, 0);
         while let Some(found) = finder.find(&self.bytes[from..]) {
             let at = (from + found) as u64;
-            passed += self.in_order[passed..].partition_point(|(begin, _)| *begin <= at);
+            passed += self.begun(passed, at);
             let (begin, number) = self.in_order[passed - 1];
             // The room of a text that is gone contains nothing: this one is there.
             debug_assert_eq!(self.begins[number as usize], begin);
             tell(number);
             from = self.in_order.get(passed).map_or(self.bytes.len(), |(next, _)| *next as usize);
         }
+    }
+
+    /// How many texts from one on begin up to a place. Costs little for few: a search that is in every text looks at each
+    /// once.
+    fn begun(&self, from: usize, at: u64) -> usize {
+        let texts = &self.in_order[from..];
+        let mut end = 1;
+        while texts.get(end).is_some_and(|(begin, _)| *begin <= at) {
+            end *= 2;
+        }
+        let end = end.min(texts.len());
+        texts[..end].partition_point(|(begin, _)| *begin <= at)
     }
 
     fn length(&self, begin: usize) -> usize {

@@ -152,6 +152,10 @@ impl Writer {
 
     /// Does all commands in one commit.
     fn attempt(&mut self, commands: Vec<Command>) {
+        // Here too, because there may never be an idle moment.
+        if self.undurable.is_empty() {
+            self.forget_unused_texts();
+        }
         let mut batch = Batch::default();
         commands.into_iter().for_each(|command| self.prepare(command, &mut batch));
 
@@ -176,6 +180,7 @@ impl Writer {
             let outcome = outcome.and_then(|()| self.flush());
             batch.flushes.into_iter().for_each(|reply| _ = reply.send(outcome));
         }
+        self.clear_up();
     }
 
     /// Takes a command into a batch. What it ends leaves the table here.
@@ -274,8 +279,10 @@ impl Writer {
                 }
             }
         }
-        self.deadlines = Some((*lifetimes, first));
-        self.end(&slots, EndReason::Expired, is_over)
+        let ended = self.end(&slots, EndReason::Expired, is_over);
+        // What was touched meanwhile has another deadline, which was not looked at.
+        self.deadlines = (ended.len() == slots.len()).then_some((*lifetimes, first));
+        ended
     }
 
     /// Takes those of the slots out of the table that are still meant. Slots found before stay valid, because nothing
@@ -384,9 +391,7 @@ impl Writer {
         if !self.is_ready() {
             return;
         }
-        if self.shared.table.read().is_untidy() {
-            self.shared.table.write().clear_up(ROWS_UNDER_LOCK);
-        }
+        self.clear_up();
         if self.undurable.is_empty() {
             self.forget_unused_texts();
         }
@@ -394,6 +399,13 @@ impl Writer {
         let changes = Changes { touched, purged: self.purge.portion(), ..Changes::default() };
         // A failure is logged, and all this comes again.
         _ = self.commit(changes, Vec::new());
+    }
+
+    /// Makes a portion of the slots vacant that sessions have left.
+    fn clear_up(&self) {
+        if self.shared.table.read().is_untidy() {
+            self.shared.table.write().clear_up(ROWS_UNDER_LOCK);
+        }
     }
 
     fn forget_unused_texts(&mut self) {

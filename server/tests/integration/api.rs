@@ -156,6 +156,17 @@ async fn what_a_server_function_cannot_read_is_the_senders_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_who_is_signed_in_may_send_a_large_body_and_only_to_delete() {
+    let server = TestServer::start().await;
+    let (admin, nobody) = (server.admin().await, server.anonymous());
+    let large = json!({"ids": (0..20_000).map(|id| id + 1_000_000).collect::<Vec<_>>()});
+    assert_eq!(admin.post("/api/v1/sessions/delete", large.clone()).await.status, 200);
+    nobody.post("/api/v1/sessions/delete", large.clone()).await.assert_problem(413, "65536 bytes");
+    admin.post("/api/v1/sessions", large.clone()).await.assert_problem(413, "65536 bytes");
+    assert_eq!(nobody.post("/rpc/sign_in", large).await.status, 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_asks_for_too_much_is_refused_on_every_path() {
     let server = TestServer::start().await;
     let admin = server.admin().await;

@@ -241,6 +241,17 @@ async fn my_sessions_ends_the_others_but_not_the_one_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ending_a_session_that_has_ended_is_acknowledged_by_the_store() {
+    let server = TestServer::start().await;
+    let (one, other) = (server.user("anna").await, server.signed_in("anna", SessionType::Browser).await);
+    other.delete("/api/v1/session").await;
+    assert_eq!(one.submit("/account/sessions", &format!("id={}", other.id)).await.status, 303);
+    server.state.store.close().unwrap();
+    let again = one.submit("/account/sessions", &format!("id={}", other.id)).await;
+    assert_eq!(again.status, 503, "what cannot be made durable is not acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forward_auth_says_who_and_denies_by_default() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;

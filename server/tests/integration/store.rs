@@ -203,6 +203,31 @@ fn rows_on_disk(dir: &TempDir) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn texts_that_nobody_uses_any_more_are_forgotten_and_the_others_are_read_again() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let with_agent = |number: u64, agent: &str| NewSession {
+        client: Client::new([10, 20, 1, 4].into(), agent),
+        ..session(number, "anna")
+    };
+    let kept = store.create(with_agent(0, "kept/1")).await.unwrap();
+    let others = (1..=1_500).map(|number| store.create(with_agent(number, &format!("agent/{number}"))));
+    let others = join_all(others).await.into_iter().map(|session| session.unwrap().id).collect();
+    delete(&store, Selection::Ids(others)).await.unwrap();
+    for number in 2_000..2_003 {
+        store.create(with_agent(number, "kept/1")).await.unwrap();
+    }
+    store.close().unwrap();
+
+    let database = Database::open(file(&dir)).unwrap();
+    let texts = TableDefinition::<u32, &[u8]>::new("texts");
+    let stored = database.begin_read().unwrap().open_table(texts).unwrap().len().unwrap();
+    assert_eq!(stored, 2, "the agent and the server that are in use");
+    database.close().unwrap();
+    assert_eq!(open(&dir).get(kept.id), Some(kept));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn accounts_survive_a_restart() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir);
