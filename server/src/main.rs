@@ -1,6 +1,6 @@
 //! The `keepwatch` program.
 
-use std::process::ExitCode;
+use std::{env::VarError, io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
 use server::{
@@ -15,17 +15,30 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("KEEPWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .init();
-    match execute(Cli::parse()) {
+    let cli = Cli::parse();
+    match log_to_stderr().and_then(|()| execute(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("keepwatch: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the log to standard error, in colour only where somebody reads it on a terminal.
+fn log_to_stderr() -> anyhow::Result<()> {
+    let filter = match std::env::var("KEEPWATCH_LOG") {
+        Ok(filter) => EnvFilter::try_new(filter)
+            .map_err(|error| anyhow::anyhow!("KEEPWATCH_LOG is not a filter ({error}); write, for example, info"))?,
+        Err(VarError::NotPresent) => EnvFilter::new("info"),
+        Err(VarError::NotUnicode(_)) => anyhow::bail!("KEEPWATCH_LOG is not UTF-8; write, for example, info"),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    Ok(())
 }
 
 fn execute(cli: Cli) -> anyhow::Result<()> {

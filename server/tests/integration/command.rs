@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
@@ -43,6 +44,10 @@ impl Drop for Running {
         _ = self.0.kill();
         _ = self.0.wait();
     }
+}
+
+fn terminate(server: &Child) {
+    assert!(Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap().success());
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -142,10 +147,38 @@ fn sigterm_stops_the_server_cleanly() {
     let mut server = Running::start(dir.path());
     server.line();
     server.line();
-    let id = server.0.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    terminate(&server.0);
     assert!(server.0.wait().unwrap().success());
     let mut rest = String::new();
     server.1.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_refused_by_name() {
+    let dir = TempDir::new().unwrap();
+    let mut command = keepwatch(dir.path(), &["user", "disable", "anna"]);
+    let refused = command.env("KEEPWATCH_LOG", "server=loud").output().unwrap();
+    let error = text(&refused.stderr);
+    assert!(!refused.status.success() && error.starts_with("keepwatch: KEEPWATCH_LOG is not a filter"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn a_log_that_goes_to_no_terminal_has_no_colours() {
+    let dir = TempDir::new().unwrap();
+    let mut command = keepwatch(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = command.env("KEEPWATCH_LOG", "debug").spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut server = Running(child, stdout);
+    server.line();
+    let line = server.line();
+    let mut peer = TcpStream::connect(line.strip_prefix("listening on http://").unwrap()).unwrap();
+    peer.write_all(b"not HTTP\r\n\r\n").unwrap();
+    peer.read_to_end(&mut Vec::new()).unwrap();
+    terminate(&server.0);
+    server.0.wait().unwrap();
+    let mut log = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("connection from 127.0.0.1") && !log.contains('\u{1b}'), "{log}");
 }
