@@ -4,6 +4,7 @@ pub(crate) mod avatar;
 pub(crate) mod clock;
 pub(crate) mod frame;
 pub(crate) mod icon;
+pub(crate) mod link_banner;
 pub(crate) mod notice;
 pub(crate) mod reactive;
 pub(crate) mod status;

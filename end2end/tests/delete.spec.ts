@@ -74,6 +74,15 @@ test("all selectable rows leaves out one's own", async ({ admin, server }) => {
   expect(await Promise.all(clients.map((client) => client.isSignedIn()))).toEqual([false, false]);
 });
 
+test("a selection that is let go leaves the keyboard at the table", async ({ admin, adminApi }) => {
+  await adminApi.register({ username: "drop-a", address: "10.20.7.1" });
+  await admin.open("q=drop-a");
+  await admin.checkbox("drop-a").check();
+  await admin.page.getByRole("button", { name: "Clear selection" }).press("Enter");
+  await expect(admin.checkbox("drop-a")).not.toBeChecked();
+  await expect(admin.page.locator(".sheet")).toBeFocused();
+});
+
 test("the header checkbox tells none, some and all", async ({ admin, adminApi }) => {
   await adminApi.register({ username: "cleo", address: "10.20.5.1" });
   await adminApi.register({ username: "cleo", address: "10.20.5.2" });
@@ -148,6 +157,10 @@ test("a selection outlives filter and order, and is counted exactly", async ({ a
   await admin.search("user:keep-c");
   await expect(admin.page.getByText("2 selected, not in this view")).toBeVisible();
   await admin.checkbox("keep-c").check();
+  await admin.deleteSelected.click();
+  await expect(admin.dialog.getByRole("definition").last()).toHaveText("2");
+  await expect(admin.dialog).toContainText("Not in this view");
+  await admin.cancel();
   await expect(admin.page.getByText("3 selected, 2 of them not in this view")).toBeVisible();
 
   // What ends out of sight is no longer counted.
@@ -157,6 +170,14 @@ test("a selection outlives filter and order, and is counted exactly", async ({ a
   await admin.sortBy("Username");
   await expect(admin.checkbox("keep-a")).toBeChecked();
   await expect(admin.page.getByText("2 selected", { exact: true })).toBeVisible();
+
+  // Where there is nothing to select, "all" changes nothing.
+  await admin.search("user:keep-nobody");
+  await expect(admin.page.getByText("2 selected, not in this view")).toBeVisible();
+  await admin.selectAll.click();
+  await expect(admin.page.getByText("2 selected, not in this view")).toBeVisible();
+  await expect(admin.selectAll).toBeChecked({ indeterminate: true });
+  await admin.search("user:keep-");
   await admin.deleteSelected.click();
   await expect(admin.dialog).toContainText("Delete 2 sessions of 2 users?");
   await admin.confirm();

@@ -32,3 +32,14 @@ test("the demonstration moves", async ({ admin }) => {
   const before = await admin.usernames();
   await expect.poll(() => admin.usernames()).not.toEqual(before);
 });
+
+test("to select all of a long list says what it lets go", async ({ admin, adminApi }) => {
+  await adminApi.register({ username: "apart", address: "10.20.7.9" });
+  await admin.open("q=user:apart");
+  await admin.checkbox("apart").check();
+  await admin.search("-user:apart");
+  await expect(admin.page.getByText("1 selected, not in this view")).toBeVisible();
+  await admin.selectAll.click();
+  await expect(admin.page.getByText("All in this view are selected, instead of the 1 selected elsewhere.")).toBeVisible();
+  await expect(admin.page.getByText(/^\d+ selected$/)).toBeVisible();
+});

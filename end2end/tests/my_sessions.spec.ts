@@ -55,3 +55,10 @@ test("the keyboard stays at the table when its row has gone", async ({ page, ope
   await expect(page.getByText("Session ended.")).toBeVisible();
   await expect(page.locator(".sheet")).toBeFocused();
 });
+
+test("My Sessions says when it is not live", async ({ page, open }) => {
+  await page.routeWebSocket("**/live", (socket) => socket.close());
+  await signIn(page, "anna");
+  await open(page, "/account/sessions");
+  await expect(page.getByText("No live connection. Asking every 5 seconds.")).toBeVisible();
+});

@@ -62,6 +62,15 @@ test("every page is within reach", async ({ admin }) => {
   await expectReachable(page.getByRole("button", { name: "Sign out" }));
 });
 
+test("how much is selected is in sight above a long list", async ({ admin, adminApi }) => {
+  for (let number = 1; number <= 20; number++) await adminApi.register({ username: "long", address: `10.20.10.${number}` });
+  await admin.open("q=long");
+  await admin.checkbox("long").first().check();
+  await expect(admin.page.getByText("1 selected", { exact: true })).toBeInViewport();
+  await expectReachable(admin.page.getByRole("button", { name: "Clear selection" }));
+  await expectReachable(admin.deleteSelected);
+});
+
 test("a session is deleted with a finger", async ({ admin, adminApi }) => {
   await adminApi.register({ username: "bert", address: "10.20.9.2" });
   await admin.open("q=bert");

@@ -283,16 +283,16 @@ fn poll(channel: &Rc<Channel>) {
                 list_own_sessions(input).await.map(Heard::Own)
             }
         };
+        if matches!(answer, Err(AppError::Unreachable)) {
+            channel.untold_input.set(channel.untold_input.get() || input);
+        }
         if channel.polling.borrow().is_none() {
             return;
         }
         let heard = match answer {
             Ok(polled) => vec![Heard::Link(Link::Polling), polled],
             Err(error) if is_signed_out(&error) => Vec::new(),
-            Err(AppError::Unreachable) => {
-                channel.untold_input.set(channel.untold_input.get() || input);
-                vec![Heard::Link(Link::Lost)]
-            }
+            Err(AppError::Unreachable) => vec![Heard::Link(Link::Lost)],
             Err(_) => vec![Heard::Link(Link::Polling)],
         };
         for heard in heard {

@@ -6,11 +6,12 @@ use super::MySessionsData;
 use crate::{
     browser::{
         self,
-        channel::{self, Heard},
+        channel::{self, Heard, Link},
     },
     components::{
         clock::{Clock, instant},
         frame::{Frame, Here},
+        link_banner::LinkBanner,
         notice::failure,
         reactive::{Text, flag, text},
         status::{Status, StatusLine},
@@ -27,6 +28,7 @@ struct Own {
     rows: RwSignal<Vec<Row>>,
     current: SessionId,
     clock: Clock,
+    link: RwSignal<Link>,
     status: Status,
     sheet: NodeRef<html::Div>,
     state: StoredValue<Snapshot>,
@@ -47,6 +49,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
         rows: RwSignal::new(sessions.into_iter().map(Row::new).collect()),
         current,
         clock: Clock::new(now),
+        link: RwSignal::new(Link::Connecting),
         status: Status::new(notice),
         sheet: NodeRef::new(),
         state: StoredValue::default(),
@@ -56,6 +59,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
         <Frame viewer here=Here::MySessions>
             <div class="heading">
                 <h1>"My Sessions"</h1>
+                <LinkBanner link=own.link/>
             </div>
             <StatusLine status=own.status/>
             <div class="sheet" tabindex="-1" node_ref=own.sheet>
@@ -106,7 +110,8 @@ impl Own {
                 self.state.with_value(|state| state.sessions.clone())
             }
             Heard::Own(sessions) => sessions,
-            Heard::Link(_) | Heard::Polled(..) => return,
+            Heard::Link(link) => return self.link.set(link),
+            Heard::Polled(..) => return,
         };
         self.show(sessions);
     }

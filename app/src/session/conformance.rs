@@ -123,7 +123,7 @@ pub async fn a_delete_by_filter_takes_nothing_newer_and_no_exception(fresh: Fres
         create(&*store, new(2, "ben")).await.id,
         create(&*store, new(3, "carl")).await.id,
     ];
-    let selection = Selection::Matching { filter: Filter::default(), as_of: ids[1], except: vec![ids[0]] };
+    let selection = Selection::Matching { filter: Filter::default(), as_of: ids[1], at: None, except: vec![ids[0]] };
     assert_eq!(delete(&*store, selection, None).await, deleted(1, &[]));
     assert!(is_live(&*store, 1) && !is_live(&*store, 2) && is_live(&*store, 3));
 }
@@ -333,7 +333,7 @@ async fn delete_at(store: &dyn SessionStore, selection: Selection, spare: Option
 }
 
 fn everything() -> Selection {
-    Selection::Matching { filter: Filter::default(), as_of: SessionId(u64::MAX), except: Vec::new() }
+    Selection::Matching { filter: Filter::default(), as_of: SessionId(u64::MAX), at: None, except: Vec::new() }
 }
 
 fn deleted(deleted: u64, skipped: &[(SessionId, SkipReason)]) -> Deleted {

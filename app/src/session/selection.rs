@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SessionId, SessionType, query::Filter};
+use crate::time::Timestamp;
 
 /// The sessions that a delete is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub enum Selection {
         filter: Filter,
         /// Only sessions up to this id: those that the administrator could have seen.
         as_of: SessionId,
+        /// When they were selected: times in the filter count at that moment, so that nothing joins by waiting. A
+        /// session used since counts as just used. `None`: when the delete is done.
+        at: Option<Timestamp>,
         /// Sessions taken out again by hand.
         except: Vec<SessionId>,
     },

@@ -330,7 +330,7 @@ fn named(selection: &Selection) -> String {
             let more = if ids.len() > FEW { ", ..." } else { "" };
             format!("the {} selected ({}{more})", ids.len(), some.join(", "))
         }
-        Selection::Matching { filter, as_of, except } => {
+        Selection::Matching { filter, as_of, except, .. } => {
             format!("all that match {filter:?} up to {as_of} but {}", except.len())
         }
     }

@@ -182,7 +182,7 @@ impl DeleteSessions {
                     return invalid("an empty query means every session: add \"all\": true if you mean it");
                 }
                 let except = self.except.into_iter().map(SessionId).collect();
-                Ok(Selection::Matching { filter, as_of: SessionId(as_of), except })
+                Ok(Selection::Matching { filter, as_of: SessionId(as_of), at: None, except })
             }
             (None, Some(_), None) => invalid("'query' needs 'as_of': the as_of of the list you saw"),
             _ => invalid("send either 'ids', or 'query' with 'as_of'"),

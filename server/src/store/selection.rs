@@ -32,6 +32,16 @@ pub(crate) struct Chosen {
 
 /// Looks up a selection at `now`, those of the user `spare` left out. An id that is given twice counts once.
 pub(crate) fn choose(table: &Table, selection: &Selection, spare: Option<&str>, now: Timestamp) -> Chosen {
+    let mut chosen = gather(table, selection, spare, now);
+    if let Selection::Matching { .. } = selection {
+        chosen.slots.sort_unstable_by_key(|slot| table.id(*slot));
+        chosen.skipped.sort_unstable_by_key(|skipped| skipped.id);
+    }
+    chosen
+}
+
+/// The same, those of a filter in the order of their slots.
+fn gather(table: &Table, selection: &Selection, spare: Option<&str>, now: Timestamp) -> Chosen {
     let spared = spare.and_then(|username| table.usernames.find(username));
     let mut chosen = Chosen::default();
     match selection {
@@ -55,15 +65,14 @@ pub(crate) fn choose(table: &Table, selection: &Selection, spare: Option<&str>, 
                 }
             }
         }
-        Selection::Matching { filter, as_of, except } => {
+        Selection::Matching { filter, as_of, at, except } => {
             let except: HashSet<SessionId> = except.iter().copied().collect();
             let is_meant = |slot: &Slot| {
                 let id = table.id(*slot);
                 id <= *as_of && !except.contains(&id)
             };
-            let mut slots: Vec<_> = Matcher::new(table, filter, now).slots().filter(is_meant).collect();
-            slots.sort_unstable_by_key(|slot| table.id(*slot));
-            slots.into_iter().for_each(|slot| chosen.take(table, slot, spared));
+            let matcher = Matcher::new(table, filter, at.map_or(now, |at| at.min(now)));
+            matcher.slots().filter(is_meant).for_each(|slot| chosen.take(table, slot, spared));
         }
     }
     chosen
@@ -87,7 +96,7 @@ pub(crate) fn count(
     view: &Filter,
     now: Timestamp,
 ) -> SelectedCounts {
-    let chosen = choose(table, selection, spare, now);
+    let chosen = gather(table, selection, spare, now);
     let view = Matcher::new(table, view, now);
     let mut is_chosen = vec![0_u64; table.words()];
     chosen.slots.iter().for_each(|slot| is_chosen[*slot as usize / 64] |= 1 << (slot % 64));
@@ -139,7 +148,7 @@ mod tests {
     };
 
     fn everything() -> Selection {
-        Selection::Matching { filter: Filter::default(), as_of: SessionId(u64::MAX), except: Vec::new() }
+        Selection::Matching { filter: Filter::default(), as_of: SessionId(u64::MAX), at: None, except: Vec::new() }
     }
 
     #[test]

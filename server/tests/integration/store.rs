@@ -145,7 +145,7 @@ async fn delete(store: &RedbStore, selection: Selection) -> Result<Deleted, Stor
 }
 
 fn everything() -> Selection {
-    Selection::Matching { filter: Filter::default(), as_of: SessionId(u64::MAX), except: Vec::new() }
+    Selection::Matching { filter: Filter::default(), as_of: SessionId(u64::MAX), at: None, except: Vec::new() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

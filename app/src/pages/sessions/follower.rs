@@ -82,7 +82,7 @@ impl Follower {
     /// What has happened while the order held.
     pub(super) fn news(&self) -> News {
         match &self.hold {
-            Some(hold) if !self.reading => hold.news(&self.state),
+            Some(hold) if !self.reading => hold.news(&self.state, &self.view.query.filter),
             _ => News::default(),
         }
     }

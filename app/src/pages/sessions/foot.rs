@@ -25,7 +25,7 @@ pub(super) fn Foot(list: List, query: SessionQuery, shown: u64) -> impl IntoView
                 type="button"
                 class="link clear"
                 hidden=flag(move || list.picked.with(Picked::is_empty))
-                on:click=move |_| list.pick(Picked::default())
+                on:click=move |_| list.drop_selection()
             >
                 "Clear selection"
             </button>

@@ -5,7 +5,10 @@ use leptos::prelude::*;
 use super::{hold::News, list::List};
 use crate::{
     browser::channel::Link,
-    components::reactive::{flag, text},
+    components::{
+        link_banner::LinkBanner,
+        reactive::{flag, text},
+    },
 };
 
 #[component]
@@ -24,9 +27,7 @@ pub(super) fn Heading(list: List) -> impl IntoView {
                 " · "
                 <strong>"Show"</strong>
             </button>
-            <p class=text(move || banner(list.link.get()).to_owned()) aria-live="polite">
-                {text(move || trouble(list.link.get()).to_owned())}
-            </p>
+            <LinkBanner link=list.link/>
         </div>
     }
 }
@@ -37,23 +38,5 @@ fn state(link: Link) -> &'static str {
         Link::Live => "Live",
         Link::Lost => "Reconnecting…",
         Link::Polling => "Polling",
-    }
-}
-
-/// Always there, so that what comes into it is read out.
-fn banner(link: Link) -> &'static str {
-    match link {
-        Link::Connecting | Link::Live => "banner empty",
-        Link::Lost => "banner",
-        // It may stay so: then not over the rows.
-        Link::Polling => "banner still",
-    }
-}
-
-fn trouble(link: Link) -> &'static str {
-    match link {
-        Link::Connecting | Link::Live => "",
-        Link::Lost => "Connection lost. Reconnecting…",
-        Link::Polling => "No live connection. Asking every 5 seconds.",
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     live::{Held, Snapshot},
-    session::{Session, SessionId, selection::grouped},
+    session::{Session, SessionId, query::Filter, selection::grouped},
 };
 
 /// What the user's hands do with the list. While any of it is so, the order holds.
@@ -87,9 +87,13 @@ impl Hold {
         rows.iter_mut().for_each(|row| row.follow(&now.sessions));
     }
 
-    /// What has happened since.
-    pub(super) fn news(&self, now: &Snapshot) -> News {
-        News { new: now.newer, ended: (self.total + now.newer).saturating_sub(now.total) }
+    /// What has happened since, in a view of this filter.
+    pub(super) fn news(&self, now: &Snapshot, filter: &Filter) -> News {
+        let gone = (self.total + now.newer).saturating_sub(now.total);
+        // Then a session need not end to be gone from the view.
+        let may_be_there = filter.understood().is_ok_and(|search| search.depends_on_time());
+        let (ended, unmatched) = if may_be_there { (0, gone) } else { (gone, 0) };
+        News { new: now.newer, ended, unmatched }
     }
 }
 
@@ -100,13 +104,16 @@ pub(super) struct News {
     pub(super) new: u64,
     /// Sessions that matched and have ended since, in or out of sight.
     pub(super) ended: u64,
+    /// Sessions that matched and do not now, whether they have ended or not.
+    pub(super) unmatched: u64,
 }
 
 impl News {
     /// `4 new, 2 ended`; empty when nothing has happened.
     pub(super) fn text(self) -> String {
         let part = |count: u64, word: &str| (count != 0).then(|| format!("{} {word}", grouped(count)));
-        [part(self.new, "new"), part(self.ended, "ended")].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let parts = [part(self.new, "new"), part(self.ended, "ended"), part(self.unmatched, "no longer match")];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -129,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_news_are_told_in_few_words() {
-        let text = |new, ended| News { new, ended }.text();
+        let text = |new, ended| News { new, ended, unmatched: 0 }.text();
         assert_eq!(text(4, 2), "4 new, 2 ended");
         assert_eq!(text(1_200, 0), "1,200 new");
         assert_eq!(text(0, 1), "1 ended");
@@ -139,8 +146,12 @@ mod tests {
     #[test]
     fn what_ended_follows_from_what_is_new_and_what_there_is() {
         let hold = Hold { as_of: SessionId(9), total: 100, ids: Vec::new() };
-        let news = |total, newer| hold.news(&Snapshot { total, newer, ..Snapshot::default() });
-        assert_eq!(news(102, 4), News { new: 4, ended: 2 });
-        assert_eq!(news(100, 0), News::default());
+        let news = |total, newer, search: &str| {
+            let filter = Filter { search: search.to_owned(), ..Filter::default() };
+            hold.news(&Snapshot { total, newer, ..Snapshot::default() }, &filter)
+        };
+        assert_eq!(news(102, 4, "anna"), News { new: 4, ended: 2, unmatched: 0 });
+        assert_eq!(news(100, 0, ""), News::default());
+        assert_eq!(news(97, 0, "idle<5m").text(), "3 no longer match");
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum Picked {
         filter: Filter,
         /// The newest session then.
         as_of: SessionId,
+        /// When they were picked: times in the filter count at that moment.
+        at: Timestamp,
         /// Taken out again by hand.
         except: Vec<SessionId>,
     },
@@ -39,9 +41,9 @@ impl Default for Picked {
 }
 
 impl Picked {
-    /// All that match.
-    pub(super) fn all(filter: Filter, as_of: SessionId) -> Self {
-        Self::AllBut { filter, as_of, except: Vec::new() }
+    /// All that match at `at`, up to a session.
+    pub(super) fn all(filter: Filter, as_of: SessionId, at: Timestamp) -> Self {
+        Self::AllBut { filter, as_of, at, except: Vec::new() }
     }
 
     /// Whether nothing has been picked.
@@ -50,18 +52,18 @@ impl Picked {
     }
 
     /// Whether a session that may be deleted is picked, in whatever view it is shown.
-    pub(super) fn contains(&self, session: &Session, now: Timestamp) -> bool {
+    pub(super) fn contains(&self, session: &Session) -> bool {
         match self {
             Self::These(ids) => ids.contains(&session.id),
-            Self::AllBut { except, .. } => self.may_contain(session, now) && !except.contains(&session.id),
+            Self::AllBut { except, .. } => self.may_contain(session) && !except.contains(&session.id),
         }
     }
 
     /// Whether a session can be picked beside the others: not one that is none of "all".
-    pub(super) fn may_contain(&self, session: &Session, now: Timestamp) -> bool {
+    pub(super) fn may_contain(&self, session: &Session) -> bool {
         match self {
             Self::These(_) => true,
-            Self::AllBut { filter, as_of, .. } => session.id <= *as_of && filter.matches(session, now),
+            Self::AllBut { filter, as_of, at, .. } => session.id <= *as_of && filter.matches(session, *at),
         }
     }
 
@@ -88,8 +90,8 @@ impl Picked {
     pub(super) fn selection(&self) -> Selection {
         match self {
             Self::These(ids) => Selection::Ids(ids.clone()),
-            Self::AllBut { filter, as_of, except } => {
-                Selection::Matching { filter: filter.clone(), as_of: *as_of, except: except.clone() }
+            Self::AllBut { filter, as_of, at, except } => {
+                Selection::Matching { filter: filter.clone(), as_of: *as_of, at: Some(*at), except: except.clone() }
             }
         }
     }
@@ -124,6 +126,8 @@ mod tests {
     use super::*;
     use crate::session::SessionType;
 
+    const NOON: Timestamp = Timestamp::from_millis(12 * 3_600_000);
+
     fn ids<const N: usize>(ids: [u64; N]) -> [SessionId; N] {
         ids.map(SessionId)
     }
@@ -143,7 +147,7 @@ mod tests {
     }
 
     fn contains(picked: &Picked, id: u64, username: &str) -> bool {
-        picked.contains(&session(id, username), Timestamp::default())
+        picked.contains(&session(id, username))
     }
 
     fn anna() -> Filter {
@@ -163,21 +167,34 @@ mod tests {
 
     #[test]
     fn all_but_a_few_is_one_value() {
-        let mut picked = Picked::all(anna(), SessionId(90));
+        let mut picked = Picked::all(anna(), SessionId(90), NOON);
         picked.set(&ids([7, 8]), false);
         picked.set(&ids([8]), true);
         assert!(contains(&picked, 8, "anna") && !contains(&picked, 7, "anna"));
         let except = ids([7]).to_vec();
-        assert_eq!(picked.selection(), Selection::Matching { filter: anna(), as_of: SessionId(90), except });
+        let selection = Selection::Matching { filter: anna(), as_of: SessionId(90), at: Some(NOON), except };
+        assert_eq!(picked.selection(), selection);
     }
 
     #[test]
     fn in_another_view_all_is_still_what_it_was() {
-        let picked = Picked::all(anna(), SessionId(90));
+        let picked = Picked::all(anna(), SessionId(90), NOON);
         assert!(contains(&picked, 8, "Anna") && !contains(&picked, 8, "ben"));
         assert!(!contains(&picked, 91, "anna"), "newer than all were");
-        assert!(!picked.may_contain(&session(8, "ben"), Timestamp::default()));
-        assert!(Picked::default().may_contain(&session(91, "ben"), Timestamp::default()));
+        assert!(!picked.may_contain(&session(8, "ben")));
+        assert!(Picked::default().may_contain(&session(91, "ben")));
+    }
+
+    #[test]
+    fn nothing_joins_all_by_waiting() {
+        let idle = Filter { search: "idle>1h".to_owned(), ..Filter::default() };
+        let picked = Picked::all(idle, SessionId(90), NOON);
+        let last_active_at = |minutes: u64| Session {
+            last_active_at: Timestamp::from_millis(NOON.as_millis() - minutes * 60_000),
+            ..session(8, "anna")
+        };
+        assert!(picked.contains(&last_active_at(61)));
+        assert!(!picked.contains(&last_active_at(59)), "however late it is now");
     }
 
     #[test]
@@ -192,7 +209,7 @@ mod tests {
         assert_eq!(picked.header(&view, None), Header::Partial);
         assert_eq!(picked.header(&view, Some(&[])), Header::Partial, "what is picked is elsewhere");
 
-        let mut picked = Picked::all(Filter::default(), SessionId(9));
+        let mut picked = Picked::all(Filter::default(), SessionId(9), NOON);
         assert_eq!(picked.header(&view, None), Header::Full);
         assert_eq!(picked.header(&anna(), None), Header::Partial);
         picked.set(&ids([1]), false);

@@ -10,7 +10,6 @@ use crate::{
         reactive::{flag, maybe, text},
     },
     session::{Session, selection::Selection},
-    time::Timestamp,
 };
 
 pub(super) fn table_row(list: List, slot: Slot) -> impl IntoView {
@@ -36,12 +35,11 @@ pub(super) fn table_row(list: List, slot: Slot) -> impl IntoView {
 }
 
 fn select_cell(list: List, slot: Slot) -> impl IntoView {
-    let is = move |is_so: fn(&Picked, &Session, Timestamp) -> bool| {
-        let now = list.clock.now_untracked();
-        slot.is_deletable_and(|session| list.picked.with(|picked| is_so(picked, session, now)))
+    let is = move |is_so: fn(&Picked, &Session) -> bool| {
+        slot.is_deletable_and(|session| list.picked.with(|picked| is_so(picked, session)))
     };
     let is_picked = move || is(Picked::contains);
-    let is_apart = move || is(|picked, session, now| !picked.may_contain(session, now));
+    let is_apart = move || is(|picked, session| !picked.may_contain(session));
     view! {
         <td role="cell" class="select">
             <input

@@ -176,10 +176,10 @@ impl Model {
                 let newest = self.known.last().map_or(0, |(id, _)| id.0);
                 let as_of = SessionId(newest.saturating_sub(back));
                 let except: Vec<_> = except.into_iter().map(|which| self.pick(which).0).collect();
-                let is_meant =
-                    |one: &&Session| one.id <= as_of && !except.contains(&one.id) && filter.matches(one, now);
+                let at = Timestamp::from_millis(now.as_millis().saturating_sub(back * 60_000));
+                let is_meant = |one: &&Session| one.id <= as_of && !except.contains(&one.id) && filter.matches(one, at);
                 let meant = self.live.values().filter(is_meant).map(|session| session.id).collect();
-                self.delete(store, Selection::Matching { filter, as_of, except }, meant, spare).await;
+                self.delete(store, Selection::Matching { filter, as_of, at: Some(at), except }, meant, spare).await;
             }
             Step::Sweep => {
                 let before = self.live.len();

@@ -8,9 +8,13 @@ use super::List;
 use crate::{
     browser,
     components::notice::failure,
+    error::AppError,
     pages::sessions::picked::Picked,
-    server_fns::{delete_sessions, preview_delete},
-    session::selection::{DeletePreview, Deleted, Selection, SkipReason, grouped},
+    server_fns::{count_selected, delete_sessions, preview_delete},
+    session::{
+        query::Filter,
+        selection::{DeletePreview, Deleted, Selection, SkipReason, grouped},
+    },
 };
 
 /// A deletion that is to be confirmed.
@@ -35,30 +39,33 @@ impl Asking {
 impl List {
     /// Asks whether to delete the selected sessions.
     pub(in crate::pages::sessions) fn ask_selected(self) {
-        let outside = self.counted.get_untracked().map_or(0, |counted| counted.outside);
-        self.ask_with(self.picked.with_untracked(Picked::selection), outside);
+        let view = self.query.with_untracked(|query| query.filter.clone());
+        self.ask_with(self.picked.with_untracked(Picked::selection), Some(view));
     }
 
     /// Asks whether to delete these sessions.
     pub(in crate::pages::sessions) fn ask(self, selection: Selection) {
-        self.ask_with(selection, 0);
+        self.ask_with(selection, None);
     }
 
-    fn ask_with(self, selection: Selection, outside: u64) {
+    /// With a view, the question says how many of the sessions are not in it.
+    fn ask_with(self, selection: Selection, view: Option<Filter>) {
         let number = self.asked.get_value().wrapping_add(1);
         self.asked.set_value(number);
         self.problem.set(None);
         spawn_local(async move {
-            let preview = preview_delete(selection.clone()).await;
+            let outcome = look_ahead(&selection, view).await;
             if self.asked.get_value() != number {
                 return;
             }
-            match preview {
-                Ok(preview) if preview.sessions == 0 => {
+            match outcome {
+                Ok((preview, _)) if preview.sessions == 0 => {
                     self.forget(&selection);
                     self.say("These sessions have ended already.".to_owned());
                 }
-                Ok(preview) => self.asking.set(Some(Asking::new(number, selection, preview, outside))),
+                Ok((preview, outside)) => {
+                    self.asking.set(Some(Asking::new(number, selection, preview, outside)));
+                }
                 Err(error) => self.failed(&error),
             }
         });
@@ -99,7 +106,12 @@ impl List {
 
     fn close_dialog(self) {
         self.asking.set(None);
-        // The dialog gives the focus back to a button that goes with its row: it moves on to the table.
+        // The dialog gives the focus back to a button that goes with its row.
+        self.focus_sheet();
+    }
+
+    /// Moves the keyboard on to the table, once the browser has done what it does by itself.
+    pub(super) fn focus_sheet(self) {
         browser::after(Duration::ZERO, move || {
             if let Some(sheet) = self.elements.sheet.get_untracked() {
                 browser::focus(&sheet);
@@ -118,10 +130,20 @@ impl List {
         let mut picked = self.picked.get_untracked();
         match selection {
             Selection::Ids(ids) => picked.forget(ids),
-            Selection::Matching { .. } => picked = Picked::default(),
+            Selection::Matching { .. } if picked.selection() == *selection => picked = Picked::default(),
+            Selection::Matching { .. } => {}
         }
         self.pick(picked);
     }
+}
+
+/// What a delete would do, and how many of the sessions are not in a view.
+async fn look_ahead(selection: &Selection, view: Option<Filter>) -> Result<(DeletePreview, u64), AppError> {
+    let outside = match view {
+        Some(view) => count_selected(selection.clone(), view).await?.outside,
+        None => 0,
+    };
+    Ok((preview_delete(selection.clone()).await?, outside))
 }
 
 fn is_about(asking: Option<&Asking>, number: u32) -> bool {

@@ -59,6 +59,8 @@ impl List {
 
     /// Shows all sessions.
     pub(in crate::pages::sessions) fn clear_filter(self) {
+        // What was typed just before is not searched for any more.
+        self.keystrokes.update_value(|keystrokes| *keystrokes = keystrokes.wrapping_add(1));
         if let Some(search) = self.elements.search.get_untracked() {
             search.set_value("");
         }

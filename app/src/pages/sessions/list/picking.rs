@@ -34,21 +34,32 @@ impl List {
         self.pick(all);
     }
 
-    /// Picks all that match and may be deleted, or drops them. What is picked elsewhere stays, if it was picked one by one.
+    /// Picks all in view that may be deleted, or drops them. What was picked one by one stays while every row in view is
+    /// known; else "all" takes its place, and the user is told what was let go.
     pub(in crate::pages::sessions) fn pick_all(self) {
-        let is_full = self.header_of(&self.pickable()) == Header::Full;
+        let pickable = self.pickable();
+        let is_full = self.header_of(&pickable) == Header::Full;
         let is_whole = self.follower.with_value(|follower| follower.is_whole());
         let before = self.picked.get_untracked();
+        if is_whole && pickable.is_empty() && !is_full {
+            // Set again, for the checkbox has changed by itself.
+            return self.pick(before);
+        }
         let picked = match before {
             Picked::These(_) if is_whole => {
                 let mut these = before;
-                these.set(&self.pickable(), !is_full);
+                these.set(&pickable, !is_full);
                 these
             }
             Picked::AllBut { .. } | Picked::These(_) if is_full => Picked::default(),
             Picked::AllBut { .. } | Picked::These(_) => {
                 let as_of = self.follower.with_value(|follower| follower.as_of());
-                Picked::all(self.query.with_untracked(|query| query.filter.clone()), as_of)
+                if let Some(SelectedCounts { outside: outside @ 1.., .. }) = self.counted.get_untracked() {
+                    let count = grouped(outside);
+                    self.say(format!("All in this view are selected, instead of the {count} selected elsewhere."));
+                }
+                let filter = self.query.with_untracked(|query| query.filter.clone());
+                Picked::all(filter, as_of, self.clock.now_untracked())
             }
         };
         self.pick(picked);
@@ -57,13 +68,25 @@ impl List {
     /// Changes the selection.
     pub(in crate::pages::sessions) fn pick(self, picked: Picked) {
         let is_something = !picked.is_empty();
-        self.counted.set(match &picked {
-            Picked::These(ids) => Some(SelectedCounts { sessions: ids.len() as u64, outside: 0 }),
-            Picked::AllBut { .. } => None,
+        self.counted.update(|counted| {
+            *counted = match &picked {
+                Picked::These(ids) => {
+                    let sessions = ids.len() as u64;
+                    let outside = counted.map_or(0, |counted| counted.outside.min(sessions));
+                    Some(SelectedCounts { sessions, outside })
+                }
+                Picked::AllBut { .. } => None,
+            };
         });
         self.picked.set(picked);
         self.hands(|hands| hands.selected = is_something);
         self.count();
+    }
+
+    /// Drops all that is selected. The button that did it goes with the selection: the keyboard moves on to the table.
+    pub(in crate::pages::sessions) fn drop_selection(self) {
+        self.pick(Picked::default());
+        self.focus_sheet();
     }
 
     /// Has the server count the selection when nothing more changes for a moment: it alone knows what has ended out of
@@ -71,9 +94,6 @@ impl List {
     pub(super) fn count(self) {
         let number = self.counting.get_value().wrapping_add(1);
         self.counting.set_value(number);
-        if self.picked.with_untracked(Picked::is_empty) {
-            return;
-        }
         browser::after(PAUSE, move || {
             if self.counting.get_value() == number {
                 spawn_local(self.count_now(number));
@@ -81,19 +101,26 @@ impl List {
         });
     }
 
-    /// Counts again because the list has changed: once a second at most.
+    /// Counts again because the list has changed: a second later, and not while such a count is under way.
     pub(super) fn count_again(self) {
         if self.is_recounting.get_value() || self.picked.with_untracked(Picked::is_empty) {
             return;
         }
         self.is_recounting.set_value(true);
         browser::after(Duration::from_secs(1), move || {
-            self.is_recounting.set_value(false);
-            self.count();
+            spawn_local(async move {
+                self.count_now(self.counting.get_value()).await;
+                self.is_recounting.set_value(false);
+            });
         });
     }
 
+    /// Counts, unless there is nothing to count. The answer is for nothing when the selection or the view has changed
+    /// meanwhile. An error says nothing: the next count corrects it, and a delete counts by itself.
     async fn count_now(self, number: u32) {
+        if self.picked.with_untracked(Picked::is_empty) {
+            return;
+        }
         let selection = self.picked.with_untracked(Picked::selection);
         let view = self.query.with_untracked(|query| query.filter.clone());
         let counted = count_selected(selection, view).await;
@@ -104,7 +131,7 @@ impl List {
             // Nothing that could be deleted is left of it.
             Ok(SelectedCounts { sessions: 0, .. }) => self.pick(Picked::default()),
             Ok(counted) => self.counted.set(Some(counted)),
-            Err(error) => self.failed(&error),
+            Err(_) => {}
         }
     }
 
@@ -150,10 +177,9 @@ impl List {
 
     /// The shown sessions that may be picked, in order.
     fn pickable(self) -> Vec<SessionId> {
-        let now = self.clock.now_untracked();
         self.picked.with_untracked(|picked| {
             let pickable =
-                |slot: &Slot| slot.deletable_now().filter(|_| slot.is_now(|session| picked.may_contain(session, now)));
+                |slot: &Slot| slot.deletable_now().filter(|_| slot.is_now(|session| picked.may_contain(session)));
             self.slots.with_untracked(|slots| slots.iter().filter_map(pickable).collect())
         })
     }
