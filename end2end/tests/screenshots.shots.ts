@@ -19,10 +19,12 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-test("Active Sessions on a phone", async ({ admin }) => {
-  await admin.page.setViewportSize({ width: 375, height: 812 });
-  await admin.open();
-  await picture(admin.page, "phone");
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 375, height: 812 }, hasTouch: true });
+
+  test("Active Sessions", async ({ admin }) => {
+    await picture(admin.page, "phone");
+  });
 });
 
 test("the sign-in page", async ({ page }) => {
