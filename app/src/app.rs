@@ -15,7 +15,7 @@ use crate::pages::{
 pub fn App() -> impl IntoView {
     let data = match use_context::<PageData>() {
         Some(data) if !is_scripted(&data) => data,
-        data => SharedValue::new(|| data.unwrap_or_else(not_found)).into_inner(),
+        data => carried(data),
     };
     match data {
         PageData::SignIn(data) => view! { <SignInPage data/> }.into_any(),
@@ -32,6 +32,13 @@ pub(crate) fn is_scripted(data: &PageData) -> bool {
         PageData::Sessions(_) | PageData::MySessions(_) => true,
         PageData::Message(_) => false,
     }
+}
+
+/// The data on its way from the server to the browser: the document carries it.
+fn carried(data: Option<PageData>) -> PageData {
+    let json = SharedValue::new_str(|| serde_json::to_string(&data).unwrap_or_default()).into_inner();
+    // From bytes, as all that the page reads: reading texts as well would be compiled besides.
+    data.or_else(|| serde_json::from_slice(json.as_bytes()).unwrap_or_default()).unwrap_or_else(not_found)
 }
 
 fn not_found() -> PageData {

@@ -4,6 +4,7 @@ use leptos::{nonce::use_nonce, prelude::*};
 
 use crate::{
     app::{App, is_scripted},
+    components::icon::icon_sheet,
     pages::PageData,
 };
 
@@ -42,6 +43,8 @@ pub fn shell() -> impl IntoView {
             </head>
             <body>
                 <App/>
+                // Behind what comes alive: the browser's half need not contain it.
+                {icon_sheet()}
             </body>
         </html>
     }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
 
 /// What the browser loads, as wasm-bindgen leaves it.
@@ -14,16 +15,15 @@ pub(crate) struct Bound {
     pub(crate) js: PathBuf,
 }
 
-/// Binds the compiler's WebAssembly for the web, into a folder.
+/// Binds WebAssembly for the web, into a folder.
 ///
 /// # Errors
 /// Also when a dependency brings JavaScript files of its own: the server has no place for them.
-pub(crate) fn bind(wasm: &Path, folder: &Path) -> Result<Bound> {
+pub(crate) fn bind(wasm: Module, folder: &Path) -> Result<Bound> {
     let mut bindgen = Bindgen::new();
     bindgen
         .web(true)?
-        .input_path(wasm)
-        .out_name("console")
+        .input_module("console", wasm)
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)

@@ -14,6 +14,7 @@ mod distribution_rust;
 mod files;
 mod keepwatch;
 mod node;
+mod prune;
 mod shrink;
 mod site;
 mod stages;

@@ -9,13 +9,19 @@ use serde_json::json;
 use crate::assets::{Asset, sha256};
 use crate::bindgen::bind;
 use crate::node::Node;
+use crate::prune::prune;
 use crate::steps::say;
 use crate::workspace::Workspace;
 use crate::{files, shrink, wasm_toolchain};
 
 /// How a site is made. A change here makes another site out of the same inputs.
-const RECIPE: [&str; 4] =
-    [include_str!("site.rs"), include_str!("bindgen.rs"), include_str!("shrink.rs"), include_str!("assets.rs")];
+const RECIPE: [&str; 5] = [
+    include_str!("site.rs"),
+    include_str!("prune.rs"),
+    include_str!("bindgen.rs"),
+    include_str!("shrink.rs"),
+    include_str!("assets.rs"),
+];
 
 /// The console's three files.
 struct Site {
@@ -61,7 +67,7 @@ pub(crate) fn build(workspace: &Workspace, node: Option<&Node>) -> Result<()> {
 impl Site {
     fn make(wasm: &Path, css: &Path, node: Option<&Node>, work: &Path) -> Result<Self> {
         say("console: wasm-bindgen");
-        let bound = bind(wasm, work)?;
+        let bound = bind(prune(&files::read(wasm)?)?, work)?;
         let style = work.join("console.css");
         files::write(&style, files::read(css)?)?;
         if let Some(node) = node {

@@ -175,7 +175,7 @@ impl Channel {
         self.last_frame.set(now());
         self.failures.set(0);
         let text = event.unchecked_into::<MessageEvent>().data().as_string().unwrap_or_default();
-        if let Ok(message) = serde_json::from_str(&text) {
+        if let Ok(message) = serde_json::from_slice(text.as_bytes()) {
             (self.heard)(Heard::Message(message));
         }
     }

@@ -5,13 +5,16 @@ use leptos::prelude::*;
 use super::reactive::{Text, text};
 
 /// The avatar of the user whose name `name` tells.
-pub(crate) fn avatar(name: impl Fn() -> String + Copy + Send + Sync + 'static) -> impl IntoView {
-    let hue: Text = text(move || hue_of(&name()).to_string());
-    view! { <span class="avatar" aria-hidden="true" data-hue=hue>{text(move || initials(&name()))}</span> }
+pub(crate) fn avatar(name: Text) -> AnyView {
+    let hue = {
+        let name = name.clone();
+        text(move || hue_of(&name()).to_string())
+    };
+    view! { <span class="avatar" aria-hidden="true" data-hue=hue>{text(move || initials(&name()))}</span> }.into_any()
 }
 
 /// The first letters of the first two words: `anna.berg` is `AB`.
-fn initials(name: &str) -> String {
+pub(crate) fn initials(name: &str) -> String {
     name.split(['.', '-', '_', ' ', '@'])
         .filter_map(|word| word.chars().next())
         .take(2)
@@ -20,7 +23,7 @@ fn initials(name: &str) -> String {
 }
 
 /// One of six colours (FNV-1a of the name).
-fn hue_of(name: &str) -> u32 {
+pub(crate) fn hue_of(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % 6
 }
 

@@ -1,5 +1,7 @@
 //! Instants on the page: told relative to the server's clock, exact on hover and for screen readers.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use super::reactive::text;
@@ -47,28 +49,36 @@ impl Clock {
         self.now.get_untracked()
     }
 
+    /// Has whoever calls this called again when an instant is told in other words.
+    pub(crate) fn track(self) {
+        self.now.track();
+        self.local.track();
+    }
+
     /// Whether a session that was last active at `at` counts as active.
     pub(crate) fn is_active(self, at: Timestamp) -> bool {
         self.now.get().since(at).as_secs() < ACTIVE
     }
 
-    fn exact(self, at: Timestamp) -> String {
+    /// An instant in words, in the time zone of the device where that is known.
+    pub(crate) fn exact(self, at: Timestamp) -> String {
         if self.local.get() { in_words_at(at, browser::minutes_behind_utc(at)) } else { at.in_words() }
     }
 }
 
 /// An instant that follows signals; nothing while there is none.
-pub(crate) fn instant(
-    clock: Clock,
-    at: impl Fn() -> Option<Timestamp> + Copy + Send + Sync + 'static,
-) -> impl IntoView {
-    let exact = move || at().map(|at| clock.exact(at)).unwrap_or_default();
+pub(crate) fn instant(clock: Clock, at: Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>) -> AnyView {
+    let written = |write: fn(Clock, Timestamp) -> String| {
+        let at = at.clone();
+        text(move || at().map(|at| write(clock, at)).unwrap_or_default())
+    };
     view! {
-        <time datetime=text(move || at().map(|at| at.to_string()).unwrap_or_default()) title=text(exact)>
-            {text(move || at().map(|at| at.ago(clock.now.get())).unwrap_or_default())}
+        <time datetime=written(|_, at| at.to_string()) title=written(Clock::exact)>
+            {written(|clock, at| at.ago(clock.now.get()))}
         </time>
-        <span class="visually-hidden">{text(exact)}</span>
+        <span class="visually-hidden">{written(Clock::exact)}</span>
     }
+    .into_any()
 }
 
 /// `2026-11-24 00:04:05 local time`, where the device's clock is this many minutes behind UTC.

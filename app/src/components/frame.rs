@@ -2,10 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{
-    avatar::avatar,
-    icon::{icon, icon_sheet},
-};
+use super::{avatar::avatar, icon::icon, reactive::text};
 use crate::{pages::Viewer, paths, principal::Role};
 
 /// Which link of the menu the page stands behind.
@@ -25,7 +22,6 @@ pub(crate) fn Frame(viewer: Viewer, here: Here, children: Children) -> impl Into
     let administrator = viewer.role == Role::Administrator;
     view! {
         <a class="skip" href="#main">"Skip to the content"</a>
-        {icon_sheet()}
         <div class="frame">
             <header class="menu">
                 <Brand demo=viewer.demo/>
@@ -44,7 +40,6 @@ pub(crate) fn Frame(viewer: Viewer, here: Here, children: Children) -> impl Into
 #[component]
 pub(crate) fn Alone(demo: bool, children: Children) -> impl IntoView {
     view! {
-        {icon_sheet()}
         <main class="alone">
             <Brand demo/>
             {children()}
@@ -81,7 +76,7 @@ fn Me(viewer: Viewer, here: Here) -> impl IntoView {
     let name = StoredValue::new(viewer.username.to_string());
     view! {
         <div class="me">
-            {avatar(move || name.get_value())}
+            {avatar(text(move || name.get_value()))}
             <p class="me-name">
                 <strong>{viewer.username.to_string()}</strong>
                 <span>"on " {viewer.server_name.to_string()}</span>

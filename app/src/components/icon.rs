@@ -1,8 +1,9 @@
-//! Line icons: one sheet of symbols stands in every page, icons refer to it by name.
+//! Line icons: one sheet of symbols stands in every document, icons refer to it by name.
 
 use leptos::tachys::html::InertElement;
 
-/// The symbols.
+/// The symbols: in the document, not in the browser's half.
+#[cfg(feature = "ssr")]
 pub(crate) fn icon_sheet() -> InertElement {
     InertElement::new(concat!(
         r#"<svg hidden width="0" height="0" aria-hidden="true">"#,

@@ -1,5 +1,7 @@
 //! My Sessions: where one is signed in oneself, and the end of the others.
 
+use std::sync::Arc;
+
 use leptos::{html, prelude::*, task::spawn_local};
 
 use super::MySessionsData;
@@ -9,6 +11,7 @@ use crate::{
         channel::{self, Heard, Link},
     },
     components::{
+        cell::{session_type, text_cell},
         clock::{Clock, instant},
         frame::{Frame, Here},
         link_banner::LinkBanner,
@@ -186,30 +189,28 @@ fn OwnSession(own: Own, row: Row) -> impl IntoView {
     let is_current = row.id == own.current;
     // The one in use ends with "Sign out" in the menu.
     let end = (!is_current).then(|| view! { <End own row/> });
+    let address = row.text(|session| session.address.to_string());
+    let server_name = row.text(|session| session.server_name.to_string());
     let last_active = move || Some(row.session.with(|session| session.last_active_at));
     let created = move || Some(row.session.with(|session| session.created_at));
     view! {
         <tr role="row" class="row">
             <td role="cell" class="session_type">
-                <span class="type" data-type=row.text(|session| session.session_type.as_str().to_owned())>
-                    <svg class="icon" aria-hidden="true">
-                        <use_ href=row.text(|session| format!("#icon-{}", session.session_type.as_str()))></use_>
-                    </svg>
-                    <span>{row.text(|session| session.session_type.label().to_owned())}</span>
-                </span>
+                {session_type(
+                    row.text(|session| session.session_type.as_str().to_owned()),
+                    row.text(|session| session.session_type.label().to_owned()),
+                )}
                 {is_current.then(|| view! { <span class="chip">"This session"</span> })}
             </td>
-            <td role="cell" class="address" title=row.text(|session| session.address.to_string())>
-                {row.text(|session| session.address.to_string())}
-            </td>
-            <td role="cell" class="server_name" title=row.text(|session| session.server_name.to_string())>
-                {row.text(|session| session.server_name.to_string())}
-            </td>
-            <td role="cell" class="user_agent" title=row.text(|session| session.user_agent.to_string())>
-                {row.text(|session| session.client.to_string())}
-            </td>
-            <td role="cell" class="created">{instant(own.clock, created)}</td>
-            <td role="cell" class="last_active">{instant(own.clock, last_active)}</td>
+            {text_cell("address", address.clone(), address)}
+            {text_cell("server_name", server_name.clone(), server_name)}
+            {text_cell(
+                "user_agent",
+                row.text(|session| session.user_agent.to_string()),
+                row.text(|session| session.client.to_string()),
+            )}
+            <td role="cell" class="created">{instant(own.clock, Arc::new(created))}</td>
+            <td role="cell" class="last_active">{instant(own.clock, Arc::new(last_active))}</td>
             <td role="cell" class="actions">{end}</td>
         </tr>
     }

@@ -6,15 +6,17 @@
 mod bar;
 mod columns;
 mod confirmation;
+mod content;
+mod drawn;
 mod follower;
 mod foot;
 mod heading;
 mod hold;
 mod list;
 mod picked;
+#[cfg(feature = "ssr")]
 mod row;
 mod scroll;
-mod slot;
 mod table;
 mod tiles;
 

@@ -91,7 +91,6 @@ impl std::fmt::Display for Sort {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionQuery {
     /// Which sessions.
-    #[serde(flatten)]
     pub filter: Filter,
     /// In which order.
     pub sort: Sort,

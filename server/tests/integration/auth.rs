@@ -149,7 +149,8 @@ async fn idle_and_absolute_deadlines_hold_and_polling_is_not_activity() {
     let server = TestServer::start().await;
     let (poller, worker, typist) = (server.admin().await, server.admin().await, server.user("anna").await);
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let query = json!({"query": {"sort": {"column": "last_active", "descending": true}, "first": 0, "limit": 50}, "input": false});
+    let order = json!({"column": "last_active", "descending": true});
+    let query = json!({"query": {"filter": {}, "sort": order, "first": 0, "limit": 50}, "input": false});
     server.clock.advance(minutes(20));
     assert_eq!(poller.post("/rpc/list_sessions", query.clone()).await.status, 200);
     let with_input = json!({"query": query["query"], "input": true});

@@ -9,13 +9,15 @@ mod picking;
 use std::{sync::Arc, time::Duration};
 
 use leptos::{html, prelude::*, task::spawn_local};
+use send_wrapper::SendWrapper;
 
 pub(super) use self::deleting::Asking;
 use super::{
+    content::Content,
+    drawn::DrawnRows,
     follower::Follower,
     hold::{News, Row},
     picked::Picked,
-    slot::{Content, Slot},
 };
 use crate::{
     browser::{self, channel::Link},
@@ -45,8 +47,8 @@ pub(super) struct List {
     pub(super) counts: RwSignal<Counts>,
     /// How many sessions match.
     pub(super) total: RwSignal<u64>,
-    /// The places for rows.
-    pub(super) slots: RwSignal<Vec<Slot>>,
+    /// What stands in the places for rows.
+    pub(super) contents: RwSignal<Vec<Content>>,
     /// The number of the row in the first place.
     pub(super) first: RwSignal<u64>,
     /// The first row on the screen and the one after the last.
@@ -76,6 +78,8 @@ pub(super) struct List {
     /// Elements that are measured, moved or focused.
     pub(super) elements: Elements,
     follower: StoredValue<Follower>,
+    /// The rows in the document, once the page has come alive.
+    drawn: StoredValue<Option<SendWrapper<DrawnRows>>>,
     /// What was checked before the page came alive: hydration unchecks it.
     checked_beforehand: StoredValue<Vec<SessionId>>,
     /// The session that was picked or dropped last: where a range begins.
@@ -115,18 +119,16 @@ impl List {
     pub(super) fn new(data: &SessionsData) -> Self {
         let SessionsData { viewer, query, page, columns, now, confirm, notice, bad_search, .. } = data;
         let search_problem = bad_search.as_ref().map(|bad| bad.problem.clone());
-        let slots: Vec<_> = (0..)
-            .zip(&page.sessions)
-            .map(|(index, session)| Slot::new(index, Content::of(&Row::live(session), &viewer.username)))
-            .collect();
-        let visible = (query.first, query.first + slots.len() as u64);
+        let contents: Vec<_> =
+            page.sessions.iter().map(|session| Content::of(&Row::live(session), &viewer.username)).collect();
+        let visible = (query.first, query.first + contents.len() as u64);
         let checked_beforehand = if is_browser() { browser::checked_beforehand() } else { Vec::new() };
         Self {
             viewer: StoredValue::new(viewer.username.clone()),
             query: RwSignal::new(query.clone()),
             counts: RwSignal::new(page.counts),
             total: RwSignal::new(page.total),
-            slots: RwSignal::new(slots),
+            contents: RwSignal::new(contents),
             first: RwSignal::new(query.first),
             visible: RwSignal::new(visible),
             columns: RwSignal::new(*columns),
@@ -143,6 +145,7 @@ impl List {
             clock: Clock::new(*now),
             elements: Elements::new(),
             follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
+            drawn: StoredValue::new(None),
             checked_beforehand: StoredValue::new(checked_beforehand),
             picked_last: StoredValue::new(None),
             keystrokes: StoredValue::new(0),

@@ -1,135 +1,102 @@
-//! A row of the table. Its elements stay while sessions come and go in it.
+//! Rows as the server writes them. In the browser they are changed in place: see [`drawn`](super::drawn).
 
-use leptos::prelude::*;
+use leptos::{prelude::*, tachys::view::RenderHtml};
 
-use super::{list::List, picked::Picked, slot::Slot};
+use super::{
+    content::{Content, Mark},
+    drawn::{ACTIVE, aria_row_index},
+    picked::Picked,
+};
 use crate::{
     components::{
         avatar::avatar,
-        clock::instant,
-        reactive::{flag, maybe, text},
+        cell::{session_type, text_cell},
+        clock::{Clock, instant},
+        reactive::text,
     },
-    session::{Session, selection::Selection},
+    session::Session,
 };
 
-pub(super) fn table_row(list: List, slot: Slot) -> impl IntoView {
-    let number = move || (list.first.get() + slot.index as u64 + 2).to_string();
+/// The rows in these places, the first of which is the row of this number. There is always one, so that the browser has
+/// something to make more of.
+pub(super) fn rows_html(contents: &[Content], first: u64, clock: Clock) -> String {
+    let contents = if contents.is_empty() { &[Content::Beyond] } else { contents };
+    (first..).zip(contents).map(|(number, content)| row(number, content, clock).to_html()).collect()
+}
+
+fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
+    let shown = content.shown();
+    let of = |write: fn(&Session) -> String| {
+        let written = shown.map(|shown| write(&shown.session)).unwrap_or_default();
+        text(move || written.clone())
+    };
+    let last_active = shown.map(|shown| shown.session.last_active_at);
+    let is_active = last_active.is_some_and(|at| clock.is_active(at));
+    let deletable = shown.filter(|shown| shown.is_deletable());
+    let (own, ended) = (shown.is_some_and(|shown| shown.own), shown.is_some_and(|shown| shown.ended));
+    let mark = Mark::of(content, &Picked::default());
+    let (address, server_name) =
+        (of(|session| session.address.to_string()), of(|session| session.server_name.to_string()));
     view! {
-        <tr role="row" class=slot.classes() hidden=slot.is_empty() aria-rowindex=text(number)>
-            {select_cell(list, slot)}
-            {user_cell(slot)}
-            {type_cell(slot)}
-            <td role="cell" class="address" title=slot.text(|session| session.address.to_string())>
-                {slot.text(|session| session.address.to_string())}
+        <tr
+            role="row"
+            class=content.classes()
+            hidden=*content == Content::Beyond
+            aria-rowindex=aria_row_index(number)
+        >
+            <td role="cell" class="select">
+                <input
+                    type="checkbox"
+                    name="ids"
+                    form="selection"
+                    autocomplete="off"
+                    value=shown.map(|shown| shown.session.id.to_string())
+                    aria-label=shown.map(|shown| format!("Select {}", shown.in_words()))
+                    title=mark.title
+                    disabled=!mark.enabled
+                    hidden=ended
+                />
             </td>
-            {last_active_cell(list, slot)}
-            <td role="cell" class="server_name" title=slot.text(|session| session.server_name.to_string())>
-                {slot.text(|session| session.server_name.to_string())}
+            <td role="cell" class="username">
+                <span class="user">
+                    {avatar(of(|session| session.username.to_string()))}
+                    <span class="name" title=of(|session| session.username.to_string())>
+                        {of(|session| session.username.to_string())}
+                    </span>
+                    <span class="chip you" hidden=!own>"You"</span>
+                    <span class="chip gone" hidden=!ended>"Ended"</span>
+                </span>
             </td>
-            <td role="cell" class="user_agent" title=slot.text(|session| session.user_agent.to_string())>
-                {slot.text(|session| session.client.to_string())}
+            <td role="cell" class="session_type">
+                {session_type(
+                    of(|session| session.session_type.as_str().to_owned()),
+                    of(|session| session.session_type.label().to_owned()),
+                )}
             </td>
-            {delete_cell(list, slot)}
+            {text_cell("address", address.clone(), address)}
+            <td role="cell" class="last_active">
+                <span class=if is_active { "dot on" } else { "dot" } title=is_active.then_some(ACTIVE)></span>
+                {instant(clock, std::sync::Arc::new(move || last_active))}
+            </td>
+            {text_cell("server_name", server_name.clone(), server_name)}
+            {text_cell(
+                "user_agent",
+                of(|session| session.user_agent.to_string()),
+                of(|session| session.client.to_string()),
+            )}
+            <td role="cell" class="actions">
+                <button
+                    type="submit"
+                    form="selection"
+                    class="delete"
+                    name="only"
+                    value=deletable.map(|shown| shown.session.id.to_string())
+                    aria-label=deletable.map(|shown| format!("Delete {}", shown.in_words()))
+                    hidden=deletable.is_none()
+                >
+                    "Delete"
+                </button>
+            </td>
         </tr>
     }
-}
-
-fn select_cell(list: List, slot: Slot) -> impl IntoView {
-    let is = move |is_so: fn(&Picked, &Session) -> bool| {
-        slot.is_deletable_and(|session| list.picked.with(|picked| is_so(picked, session)))
-    };
-    let is_picked = move || is(Picked::contains);
-    let is_apart = move || is(|picked, session| !picked.may_contain(session));
-    view! {
-        <td role="cell" class="select">
-            <input
-                type="checkbox"
-                name="ids"
-                form="selection"
-                autocomplete="off"
-                value=slot.text(|session| session.id.to_string())
-                aria-label=slot.text(|session| format!("Select {}", in_words(session)))
-                title=maybe(move || if is_apart() { Some(APART.to_owned()) } else { slot.is_own().then(|| OWN.to_owned()) })
-                disabled=flag(move || slot.deletable().is_none() || is_apart())
-                hidden=slot.is_ended()
-                prop:checked=flag(is_picked)
-                on:click=move |event| list.pick_one(slot, event_target_checked(&event), event.shift_key())
-            />
-        </td>
-    }
-}
-
-const APART: &str = "Not one of all that you have selected.";
-const OWN: &str = "You cannot delete your own session. End it under My Sessions.";
-
-fn user_cell(slot: Slot) -> impl IntoView {
-    view! {
-        <td role="cell" class="username">
-            <span class="user">
-                {avatar(move || slot.username())}
-                <span class="name" title=text(move || slot.username())>{text(move || slot.username())}</span>
-                <span class="chip" hidden=slot.is_not(|shown| shown.own)>"You"</span>
-                <span class="chip" hidden=slot.is_not(|shown| shown.ended)>"Ended"</span>
-            </span>
-        </td>
-    }
-}
-
-fn type_cell(slot: Slot) -> impl IntoView {
-    view! {
-        <td role="cell" class="session_type">
-            <span class="type" data-type=slot.text(|session| session.session_type.as_str().to_owned())>
-                <svg class="icon" aria-hidden="true">
-                    <use_ href=slot.text(|session| format!("#icon-{}", session.session_type.as_str()))></use_>
-                </svg>
-                <span>{slot.text(|session| session.session_type.label().to_owned())}</span>
-            </span>
-        </td>
-    }
-}
-
-fn last_active_cell(list: List, slot: Slot) -> impl IntoView {
-    let is_active = move || slot.last_active_at().is_some_and(|at| list.clock.is_active(at));
-    let dot = move || if is_active() { "dot on" } else { "dot" };
-    view! {
-        <td role="cell" class="last_active">
-            <span
-                class=text(move || dot().to_owned())
-                title=maybe(move || is_active().then(|| "Active in the last minute".to_owned()))
-            ></span>
-            {instant(list.clock, move || slot.last_active_at())}
-        </td>
-    }
-}
-
-fn delete_cell(list: List, slot: Slot) -> impl IntoView {
-    let id = slot.maybe(|shown| shown.is_deletable().then(|| shown.session.id.to_string()));
-    let name = slot.maybe(|shown| shown.is_deletable().then(|| format!("Delete {}", in_words(&shown.session))));
-    let click = move |event: leptos::ev::MouseEvent| {
-        event.prevent_default();
-        if let Some(id) = slot.deletable_now() {
-            list.ask(Selection::Ids(vec![id]));
-        }
-    };
-    view! {
-        <td role="cell" class="actions">
-            <button
-                type="submit"
-                form="selection"
-                class="delete"
-                name="only"
-                value=id
-                aria-label=name
-                hidden=slot.is_spared()
-                on:click=click
-            >
-                "Delete"
-            </button>
-        </td>
-    }
-}
-
-/// `session of anna from 10.20.4.17`.
-fn in_words(session: &Session) -> String {
-    format!("session of {} from {}", session.username, session.address)
 }

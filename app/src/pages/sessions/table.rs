@@ -1,9 +1,10 @@
 //! The table: a header that stays in sight, and rows between two empty heights.
 
 use leptos::{prelude::*, tachys::html::InertElement};
-use web_sys::Node;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlInputElement, Node};
 
-use super::{list::List, picked::Header, row::table_row};
+use super::{list::List, picked::Header};
 use crate::{
     components::{
         icon::icon,
@@ -96,9 +97,22 @@ fn Rows(list: List) -> impl IntoView {
     let rows = list.elements.rows;
     let left = move |event: leptos::ev::FocusEvent| {
         let to = event.related_target();
-        let to = to.as_ref().and_then(wasm_bindgen::JsCast::dyn_ref::<Node>);
+        let to = to.as_ref().and_then(JsCast::dyn_ref::<Node>);
         let is_inside = to.is_some() && rows.get_untracked().is_some_and(|rows| rows.contains(to));
         list.hands(|hands| hands.focused = is_inside);
+    };
+    let click = move |event: leptos::ev::MouseEvent| {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let Some((target, place)) = target.and_then(|target| list.place_of(&target).map(|place| (target, place)))
+        else {
+            return;
+        };
+        if let Some(checkbox) = target.dyn_ref::<HtmlInputElement>() {
+            list.pick_one(place, checkbox.checked(), event.shift_key());
+        } else if target.closest("button").is_ok_and(|button| button.is_some()) {
+            event.prevent_default();
+            list.ask_one(place);
+        }
     };
     view! {
         <tbody
@@ -109,11 +123,22 @@ fn Rows(list: List) -> impl IntoView {
             on:pointerleave=move |_| list.hands(|hands| hands.pointed = false)
             on:focusin=move |_| list.hands(|hands| hands.focused = true)
             on:focusout=left
-        >
-            <For each=move || list.slots.get() key=|slot| slot.index let:slot>
-                {table_row(list, slot)}
-            </For>
-        </tbody>
+            on:click=click
+            inner_html=rows_html(list)
+        ></tbody>
+    }
+}
+
+/// The rows as they stand in the document: the server alone writes them.
+fn rows_html(list: List) -> String {
+    #[cfg(feature = "ssr")]
+    return list
+        .contents
+        .with_untracked(|contents| super::row::rows_html(contents, list.first.get_untracked(), list.clock));
+    #[cfg(not(feature = "ssr"))]
+    {
+        _ = list;
+        String::new()
     }
 }
 

@@ -43,9 +43,11 @@ impl List {
         self.ask_with(self.picked.with_untracked(Picked::selection), Some(view));
     }
 
-    /// Asks whether to delete these sessions.
-    pub(in crate::pages::sessions) fn ask(self, selection: Selection) {
-        self.ask_with(selection, None);
+    /// Asks whether to delete the session in a place.
+    pub(in crate::pages::sessions) fn ask_one(self, place: usize) {
+        if let Some(id) = self.deletable(place) {
+            self.ask_with(Selection::Ids(vec![id]), None);
+        }
     }
 
     /// With a view, the question says how many of the sessions are not in it.

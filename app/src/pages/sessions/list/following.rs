@@ -14,10 +14,10 @@ use crate::{
     },
     live::{ServerMessage, View},
     pages::sessions::{
+        content::{Content, put},
         follower::Follower,
         hold::Hands,
         picked::Picked,
-        slot::{Content, put},
     },
     time::Timestamp,
 };
@@ -28,6 +28,11 @@ impl List {
         self.clock.start();
         self.status.start();
         self.hydrated.set(true);
+        self.adopt_rows();
+        Effect::new(move |_| {
+            self.clock.track();
+            self.draw(|rows| rows.tell_time(self.clock));
+        });
         self.scroll_to_first();
         self.lay_out();
         self.take_over_inputs();
@@ -103,18 +108,17 @@ impl List {
     pub(super) fn fill(self) {
         let first = self.first.get_untracked();
         let viewer = self.viewer.get_value();
-        self.follower.with_value(|follower| {
-            self.slots.with_untracked(|slots| {
-                for slot in slots {
-                    let number = first + slot.index as u64;
-                    slot.put(match follower.row(number) {
-                        Some(row) => Content::of(row, &viewer),
-                        None if number < follower.total() => Content::Awaited,
-                        None => Content::Beyond,
-                    });
-                }
-            });
+        let places = self.contents.with_untracked(Vec::len) as u64;
+        let contents: Vec<_> = self.follower.with_value(|follower| {
+            let content = |number| match follower.row(number) {
+                Some(row) => Content::of(row, &viewer),
+                None if number < follower.total() => Content::Awaited,
+                None => Content::Beyond,
+            };
+            (first..first + places).map(content).collect()
         });
+        self.picked.with_untracked(|picked| self.draw(|rows| rows.put(&contents, first, picked, self.clock)));
+        put(self.contents, contents);
     }
 
     fn key(self, event: Event) {

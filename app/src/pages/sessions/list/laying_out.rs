@@ -1,15 +1,17 @@
 //! Which rows are in the document, and where.
 
 use leptos::prelude::*;
+use send_wrapper::SendWrapper;
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlElement, HtmlInputElement, Node};
+use web_sys::{Element, HtmlElement, HtmlInputElement, Node};
 
 use super::List;
 use crate::{
     browser,
     pages::sessions::{
+        content::{Content, put},
+        drawn::DrawnRows,
         scroll::{self, Viewport},
-        slot::{Content, Slot, put},
     },
     session::{SessionId, query::MAX_LIMIT},
 };
@@ -53,8 +55,8 @@ impl List {
 
     /// How many rows the document has places for.
     pub(super) fn limit(self) -> u32 {
-        let slots = self.slots.with_untracked(Vec::len) as u32;
-        slots.clamp(1, MAX_LIMIT)
+        let places = self.contents.with_untracked(Vec::len) as u32;
+        places.clamp(1, MAX_LIMIT)
     }
 
     /// Scrolls until this much of the list is above the upper edge.
@@ -107,12 +109,38 @@ impl List {
 
     /// Adds places up to this many; tells whether it did.
     fn grow(self, rows: usize) -> bool {
-        let there = self.slots.with_untracked(Vec::len);
-        if rows > there {
-            let more = (there..rows).map(|index| Slot::new(index, Content::Beyond));
-            self.slots.update(|slots| slots.extend(more));
+        let there = self.contents.with_untracked(Vec::len);
+        self.draw(|drawn| drawn.grow(rows));
+        let now = self.drawn.with_value(|drawn| drawn.as_ref().map_or(0, |drawn| drawn.len()));
+        if now > there {
+            self.contents.update(|contents| contents.resize(now, Content::Beyond));
         }
-        rows > there
+        now > there
+    }
+
+    /// Takes over the rows that the server has written.
+    pub(super) fn adopt_rows(self) {
+        let Some(rows) = self.elements.rows.get_untracked() else {
+            return;
+        };
+        let first = self.first.get_untracked();
+        let drawn = self.contents.with_untracked(|contents| DrawnRows::adopt(&rows, contents, first));
+        self.contents.update(|contents| contents.resize(drawn.len(), Content::Beyond));
+        self.drawn.set_value(Some(SendWrapper::new(drawn)));
+    }
+
+    /// Changes the rows in the document.
+    pub(super) fn draw(self, change: impl FnOnce(&mut DrawnRows)) {
+        self.drawn.update_value(|drawn| {
+            if let Some(drawn) = drawn {
+                change(drawn);
+            }
+        });
+    }
+
+    /// In which place an element of a row is.
+    pub(in crate::pages::sessions) fn place_of(self, element: &Element) -> Option<usize> {
+        self.drawn.with_value(|drawn| drawn.as_ref()?.place_of(element))
     }
 
     fn focus(self) -> Option<Focus> {
@@ -132,16 +160,13 @@ impl List {
         let Some(Focus { session, control }) = focus else {
             return;
         };
-        let place = self.slots.with_untracked(|slots| slots.iter().position(|slot| slot.id() == Some(session)));
-        match place.and_then(|place| self.control(place, &control)) {
+        let is_there = |content: &Content| content.shown().is_some_and(|shown| shown.session.id == session);
+        let place = self.contents.with_untracked(|contents| contents.iter().position(is_there));
+        let find = |place| self.drawn.with_value(|drawn| drawn.as_ref()?.find(place, &control));
+        match place.and_then(find) {
             Some(control) => browser::focus(&control),
             None => browser::blur(),
         }
-    }
-
-    fn control(self, place: usize, control: &str) -> Option<HtmlElement> {
-        let selector = format!("tr:nth-child({}) {control}", place + 1);
-        self.elements.rows.get_untracked()?.query_selector(&selector).ok()??.dyn_into().ok()
     }
 }
 

@@ -8,8 +8,8 @@ use super::List;
 use crate::{
     browser,
     pages::sessions::{
+        content::Content,
         picked::{Header, Picked, range},
-        slot::Slot,
     },
     server_fns::count_selected,
     session::{
@@ -23,8 +23,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 impl List {
     /// Picks or drops the session in a place; with `from_last`, all from the last one on.
-    pub(in crate::pages::sessions) fn pick_one(self, slot: Slot, picked: bool, from_last: bool) {
-        let Some(id) = slot.deletable_now() else {
+    pub(in crate::pages::sessions) fn pick_one(self, place: usize, picked: bool, from_last: bool) {
+        let Some(id) = self.deletable(place) else {
             return;
         };
         let last = self.picked_last.get_value().filter(|_| from_last);
@@ -78,6 +78,7 @@ impl List {
                 Picked::AllBut { .. } => None,
             };
         });
+        self.draw(|rows| rows.mark(&picked));
         self.picked.set(picked);
         self.hands(|hands| hands.selected = is_something);
         self.count();
@@ -157,15 +158,13 @@ impl List {
     /// Whether all that is shown belongs to whoever looks.
     pub(in crate::pages::sessions) fn is_all_own(self) -> bool {
         let total = self.total.get();
-        self.slots.with(|slots| slots.len() as u64 >= total && !slots.iter().any(|slot| slot.is_others()))
+        self.contents.with(|contents| contents.len() as u64 >= total && !contents.iter().any(Content::is_others))
     }
 
     /// What the header checkbox shows, followed.
     pub(in crate::pages::sessions) fn header_now(self) -> Header {
         self.picked.track();
-        self.slots.track();
-        let pickable: Vec<_> =
-            self.slots.with_untracked(|slots| slots.iter().filter_map(|slot| slot.deletable()).collect());
+        let pickable: Vec<_> = self.contents.with(|contents| contents.iter().filter_map(Content::deletable).collect());
         self.header_of(&pickable)
     }
 
@@ -178,9 +177,16 @@ impl List {
     /// The shown sessions that may be picked, in order.
     fn pickable(self) -> Vec<SessionId> {
         self.picked.with_untracked(|picked| {
-            let pickable =
-                |slot: &Slot| slot.deletable_now().filter(|_| slot.is_now(|session| picked.may_contain(session)));
-            self.slots.with_untracked(|slots| slots.iter().filter_map(pickable).collect())
+            let pickable = |content: &Content| {
+                let shown = content.shown().filter(|shown| shown.is_deletable())?;
+                picked.may_contain(&shown.session).then_some(shown.session.id)
+            };
+            self.contents.with_untracked(|contents| contents.iter().filter_map(pickable).collect())
         })
+    }
+
+    /// The session in a place, if it can be deleted.
+    pub(super) fn deletable(self, place: usize) -> Option<SessionId> {
+        self.contents.with_untracked(|contents| contents.get(place)?.deletable())
     }
 }
