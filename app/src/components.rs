@@ -1,6 +1,7 @@
 //! Parts that several pages are made of.
 
 pub(crate) mod avatar;
+pub(crate) mod cell;
 pub(crate) mod clock;
 pub(crate) mod frame;
 pub(crate) mod icon;

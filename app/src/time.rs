@@ -40,6 +40,24 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
     }
 
+    /// RFC 3339 with milliseconds and `Z`, as [`Display`](fmt::Display) writes it; `None` after the year 9999.
+    pub fn to_rfc_3339(self) -> Option<[u8; 24]> {
+        let [year, month, day, hour, minute, second] = self.fields();
+        if year > 9_999 {
+            return None;
+        }
+        // By hand, because a page of the list writes a hundred.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let numbers = [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute), (17, 2, second)];
+        for (begin, digits, mut number) in numbers.into_iter().chain([(20, 3, self.0 % 1_000)]) {
+            for digit in text[begin..begin + digits].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        Some(text)
+    }
+
     /// How long before `now` this was: `now`, `12 s ago`, `3 min ago`, `5 h ago`, `2 days ago`.
     pub fn ago(self, now: Self) -> String {
         let seconds = now.since(self).as_secs();
@@ -75,21 +93,11 @@ impl Timestamp {
 /// RFC 3339 with milliseconds and `Z`: `2026-11-23T23:04:05.120Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [year, month, day, hour, minute, second] = self.fields();
-        if year > 9_999 {
-            let millis = self.0 % 1_000;
-            return write!(f, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
+        if let Some(text) = self.to_rfc_3339() {
+            return f.write_str(std::str::from_utf8(&text).unwrap_or_default());
         }
-        // By hand, because a page of the list writes a hundred.
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        let numbers = [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute), (17, 2, second)];
-        for (begin, digits, mut number) in numbers.into_iter().chain([(20, 3, self.0 % 1_000)]) {
-            for digit in text[begin..begin + digits].iter_mut().rev() {
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        let ([year, month, day, hour, minute, second], millis) = (self.fields(), self.0 % 1_000);
+        write!(f, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
     }
 }
 

@@ -54,6 +54,10 @@ mod http;
 mod kernel;
 #[path = "figures/list.rs"]
 mod list;
+#[path = "figures/live.rs"]
+mod live;
+#[path = "figures/pinned.rs"]
+mod pinned;
 #[path = "figures/population.rs"]
 mod population;
 #[path = "figures/process.rs"]
@@ -64,12 +68,19 @@ mod report;
 mod start;
 #[path = "figures/statistics.rs"]
 mod statistics;
+#[path = "figures/steady.rs"]
+mod steady;
+#[path = "figures/tabs.rs"]
+mod tabs;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{client::ClientArgs, conditions::Conditions, full_store::FullStore, report::Report};
+use crate::{
+    client::ClientArgs, conditions::Conditions, full_store::FullStore, report::Report, steady::SteadyArgs,
+    tabs::TabsArgs,
+};
 
 /// Measures what docs/benchmarks.md reports
 #[derive(Debug, Parser)]
@@ -81,6 +92,9 @@ struct Cli {
     /// How often each figure is taken, in turn with its floor
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     rounds: u32,
+    /// Only these parts
+    #[arg(long, value_name = "PART", value_enum)]
+    only: Vec<Part>,
     /// Said by cargo
     #[arg(long = "bench", hide = true)]
     _bench: bool,
@@ -88,11 +102,34 @@ struct Cli {
     child: Option<ChildTask>,
 }
 
+/// A part of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Bytes of the console
+    Bytes,
+    /// Acknowledgements of creates and deletes
+    Acks,
+    /// Starts and memory
+    Starts,
+    /// List pages
+    List,
+    /// Checks
+    Checks,
+    /// The live channel
+    Live,
+    /// Deleting many
+    Delete,
+}
+
 /// What this program does as a child of itself.
 #[derive(Debug, Subcommand)]
 enum ChildTask {
     #[command(hide = true)]
     Client(ClientArgs),
+    #[command(hide = true)]
+    Tabs(TabsArgs),
+    #[command(hide = true)]
+    Steady(SteadyArgs),
     #[command(hide = true)]
     Open { data_dir: PathBuf },
     #[command(hide = true)]
@@ -102,37 +139,55 @@ enum ChildTask {
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.child {
-        None => measure(&Conditions::new(cli.sessions, cli.rounds)?),
+        None => measure(&Conditions::new(cli.sessions, cli.rounds)?, &cli.only),
         Some(ChildTask::Client(arguments)) => client::run(&arguments),
+        Some(ChildTask::Tabs(arguments)) => tabs::run(&arguments),
+        Some(ChildTask::Steady(arguments)) => steady::run(&arguments),
         Some(ChildTask::Open { data_dir }) => start::open(&data_dir),
         Some(ChildTask::Crash { data_dir, first }) => start::create_until_killed(&data_dir, first),
     }
 }
 
-fn measure(conditions: &Conditions) -> anyhow::Result<()> {
+fn measure(conditions: &Conditions, only: &[Part]) -> anyhow::Result<()> {
     let load_before = process::load_average()?;
     let mut report = Report::default();
+    let is_asked = |part| {
+        let is_asked = only.is_empty() || only.contains(&part);
+        if is_asked {
+            say(part);
+        }
+        is_asked
+    };
 
-    say("bytes of the console");
-    bytes::measure(&mut report)?;
-    say("acknowledgements");
-    acks::measure(conditions, &mut report)?;
-    say("filling the large store");
+    if is_asked(Part::Bytes) {
+        bytes::measure(&mut report)?;
+    }
+    if is_asked(Part::Acks) {
+        acks::measure(conditions, &mut report)?;
+    }
     let full = FullStore::fill(conditions, &mut report)?;
-    say("starts");
-    start::after_closing(conditions, &full, &mut report)?;
-    say("list pages");
-    list::measure_small(conditions, &mut report)?;
-    full.with(|store| {
-        list::measure(conditions, store, conditions.sessions, &mut report)?;
-        say("checks");
-        check::in_memory(conditions, store, &mut report)?;
-        check::over_http(conditions, store, &mut report)
-    })?;
-    say("starts after kill -9");
-    start::after_kill(conditions, &full, &mut report)?;
-    say("deleting many");
-    full.with(|store| bulk_delete::measure(conditions, &full, store, &mut report))?;
+    if is_asked(Part::Starts) {
+        start::after_closing(conditions, &full, &mut report)?;
+    }
+    if is_asked(Part::List) {
+        list::measure_small(conditions, &mut report)?;
+        full.with(|store| list::measure(conditions, store, conditions.sessions, &mut report))?;
+    }
+    if is_asked(Part::Checks) {
+        full.with(|store| {
+            check::in_memory(conditions, store, &mut report)?;
+            check::over_http(conditions, store, &mut report)
+        })?;
+    }
+    if is_asked(Part::Live) {
+        full.with(|store| live::measure(conditions, store, &mut report))?;
+    }
+    if is_asked(Part::Starts) {
+        start::after_kill(conditions, &full, &mut report)?;
+    }
+    if is_asked(Part::Delete) {
+        full.with(|store| bulk_delete::measure(conditions, &full, store, &mut report))?;
+    }
 
     println!("{conditions}, load average {load_before} before and {} after\n", process::load_average()?);
     println!("{report}");
@@ -140,6 +195,6 @@ fn measure(conditions: &Conditions) -> anyhow::Result<()> {
 }
 
 /// The report comes at the end, minutes later: until then, what goes on.
-fn say(what: &str) {
-    eprintln!("figures: {what}");
+fn say(part: Part) {
+    eprintln!("figures: {part:?}");
 }

@@ -1,6 +1,7 @@
 //! REST: `/api/v1`.
 
 pub mod json;
+pub(crate) mod list_json;
 pub mod openapi;
 pub mod problem;
 pub mod session;

@@ -1,11 +1,7 @@
 //! Security headers on every answer.
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
-use http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use leptos::nonce::Nonce;
 use url::Url;
 
@@ -42,9 +38,7 @@ impl Policy {
 
 /// Adds the security headers. What is no page loads nothing. Referrer-Policy is `same-origin`: with `no-referrer`
 /// browsers send `Origin: null` with our own forms.
-pub async fn protect(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+pub fn protect(state: &AppState, headers: &mut HeaderMap) {
     for (name, value) in FIXED {
         headers.insert(name, value);
     }
@@ -54,7 +48,6 @@ pub async fn protect(State(state): State<AppState>, request: Request, next: Next
     if state.public_url.scheme() == "https" {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    response
 }
 
 const FIXED: [(HeaderName, HeaderValue); 6] = [

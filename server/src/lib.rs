@@ -14,6 +14,7 @@ pub mod demo;
 pub mod forms;
 pub mod forward_auth;
 pub mod headers;
+mod json_writer;
 pub mod live;
 pub mod metrics;
 pub mod pages;

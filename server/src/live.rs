@@ -3,6 +3,7 @@
 //! The tab says what it shows, the server answers with the state and then with patches. Only the newest state waits for
 //! a slow reader; it gets a snapshot, never a backlog. The socket is bound to its session and closes with it.
 
+mod frame_json;
 pub mod hub;
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
@@ -33,6 +34,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 const READ_PATIENCE: Duration = Duration::from_secs(5);
 /// The largest message of a tab: a view that holds a thousand rows.
 const MESSAGE_BYTES: usize = 64 * 1_024;
+/// What a tab's socket reads into: it says little. Cleared at every read, so that the usual 128 kB cost more than a frame.
+const READ_BUFFER_BYTES: usize = 2 * 1_024;
 
 /// Opens the live channel. Origin and session have been checked by the layers.
 pub async fn upgrade(
@@ -42,7 +45,8 @@ pub async fn upgrade(
 ) -> Response {
     // The upgraded connection is no task of the accept loop any more, but its close frame is to be sent all the same.
     let waited_for = state.tasks.token();
-    upgrade.max_message_size(MESSAGE_BYTES).on_upgrade(async move |socket| {
+    let upgrade = upgrade.max_message_size(MESSAGE_BYTES).read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
+    upgrade.on_upgrade(async move |socket| {
         let _waited_for = waited_for;
         state.metrics.live_tabs.fetch_add(1, Ordering::Relaxed);
         let metrics = state.metrics.clone();

@@ -1,18 +1,18 @@
 //! Every route and every layer.
 
-use std::time::Duration;
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
     body::to_bytes,
     extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, delete, get, post},
 };
+use futures_util::FutureExt;
 use http::{Method, StatusCode, header::CONTENT_TYPE};
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use app::{error::AppError, paths, principal::Principal};
 
@@ -21,7 +21,7 @@ use crate::{
     assets,
     auth::{
         authenticate::{Access, identify, require},
-        csrf::refuse_cross_site,
+        csrf::is_from_another_site,
     },
     forms, forward_auth, headers, live, metrics, pages,
     state::AppState,
@@ -93,12 +93,7 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
         &[Method::GET, Method::DELETE],
         get(api::sessions::show).delete(api::sessions::delete),
     );
-    routes.add(
-        "/api/v1/sessions/delete",
-        Api,
-        &[Method::POST],
-        post(api::sessions::delete_many).layer(DefaultBodyLimit::max(DELETE_BODY_LIMIT)),
-    );
+    routes.add("/api/v1/sessions/delete", Api, &[Method::POST], post(api::sessions::delete_many));
     routes.add(
         "/api/v1/session",
         Api,
@@ -109,8 +104,7 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
 
     for (path, method) in leptos::server_fn::axum::server_fn_paths() {
         let access = if path == "/rpc/sign_in" { Public } else { Access::ServerFunction };
-        let limit = if SELECTING.contains(&path) { DELETE_BODY_LIMIT } else { BODY_LIMIT };
-        routes.add(path, access, &[method], any(server_function).layer(DefaultBodyLimit::max(limit)));
+        routes.add(path, access, &[method], any(server_function));
     }
 
     routes.add("/forward-auth", Api, &[Method::GET], any(forward_auth::check));
@@ -123,14 +117,9 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     let router = router
         .fallback(pages::not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(state.clone(), to_the_end))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .layer(from_fn(problems_for_api))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn_with_state(state.clone(), identify))
-        .layer(from_fn_with_state(state.own_origins.clone(), refuse_cross_site))
-        .layer(CatchPanicLayer::custom(after_panic))
-        .layer(from_fn_with_state(state.clone(), headers::protect))
+        // Read and limited already: see `to_the_end`.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(state.clone(), around))
         .with_state(state);
     (router, entries)
 }
@@ -174,12 +163,31 @@ async fn with_status_of_error(response: Response) -> Response {
     Response::from_parts(parts, body.into())
 }
 
+/// What happens around every request. One layer, because each costs allocations and copies that all requests pay.
+async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    let answer = AssertUnwindSafe(answer(&state, request, next)).catch_unwind();
+    let response = match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => after_panic(panic.as_ref()),
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    let mut response = if is_api { as_problem(response) } else { response };
+    headers::protect(&state, response.headers_mut());
+    response
+}
+
+async fn answer(state: &AppState, mut request: Request, next: Next) -> Response {
+    if is_from_another_site(&state.own_origins, &request) {
+        return Problem::new(403, "this request comes from another site").into_response();
+    }
+    identify(state, &mut request);
+    if request.method().is_safe() { next.run(request).await } else { to_the_end(state, request, next).await }
+}
+
 /// Work that changes something goes on to its end, its log line included, when whoever asked hangs up. The body is read
 /// before, so that the work waits for nobody.
-async fn to_the_end(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
-    }
+async fn to_the_end(state: &AppState, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     // Who is not signed in gets no large place to fill, whatever the route.
     let is_signed_in = parts.extensions.get::<Principal>().is_some();
@@ -199,13 +207,11 @@ async fn method_not_allowed() -> Problem {
 }
 
 /// Below `/api` every error is a problem document, also that of an unknown address and of a body that never comes.
-async fn problems_for_api(request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
-    let response = next.run(request).await;
+fn as_problem(response: Response) -> Response {
     let is_problem =
         response.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/problem+json");
     let status = response.status();
-    if !is_api || is_problem || !(status.is_client_error() || status.is_server_error()) {
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let detail = match status {
@@ -217,7 +223,7 @@ async fn problems_for_api(request: Request, next: Next) -> Response {
     Problem::new(status.as_u16(), detail).into_response()
 }
 
-fn after_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+fn after_panic(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!("a handler panicked: {}", text.unwrap_or("without words"));
     Problem::from(AppError::Internal).into_response()

@@ -1,6 +1,10 @@
 //! How long it takes to delete many sessions at once.
 
-use std::{fs::File, time::Instant};
+use std::{
+    fs::File,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::ensure;
 use app::session::{
@@ -13,17 +17,23 @@ use crate::{
     conditions::Conditions,
     floor::{self, Index},
     full_store::FullStore,
+    http::Servers,
     population::{self, LIFETIMES},
     process,
     report::{Report, Unit},
     statistics::Pair,
+    steady::Steady,
+    tabs::nanos_now,
 };
 
 /// How many are deleted at most, and which part of all sessions at most.
 const AT_MOST: u64 = 100_000;
 const PART: u64 = 10;
 
-/// Reports a delete of many sessions by their ids. Every round deletes others, and begins when the rows of the round before
+/// How long checks are timed before a delete.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Reports a delete of many sessions by their ids, and what checks of another session notice of it. Every round deletes others, and begins when the rows of the round before
 /// have been purged from the disk.
 pub(crate) fn measure(
     conditions: &Conditions,
@@ -34,15 +44,29 @@ pub(crate) fn measure(
     let count = AT_MOST.min(conditions.sessions / PART);
     let stride = conditions.sessions / count;
     let mut floor = Floor { index: floor::index(conditions.sessions), file: conditions.file("delete.floor")? };
-    let mut rounds = Vec::new();
+    let servers = Servers::start(conditions, store)?;
+    let (mut rounds, mut checks, mut longest) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..stride.min(u64::from(conditions.rounds)) {
         let chosen: Vec<u64> = (round..conditions.sessions).step_by(stride as usize).take(count as usize).collect();
         process::settle()?;
+        let client = Steady::start(servers.real(), "/forward-auth", &servers.token)?;
+        thread::sleep(IDLE);
+        let begun = nanos_now();
         let value = delete(conditions, full, store, &chosen)?;
+        let acknowledged = nanos_now();
+        // Until the rows are purged: the checks alone are too little work to count.
         process::settle()?;
+        let purged = nanos_now();
+        let waits = client.stop()?;
+        let idle = begun - IDLE.as_nanos() as u64..begun;
+        checks.push(Pair { value: waits.p99(begun..purged)?, floor: waits.p99(idle)? });
+        longest.push(waits.longest(begun..acknowledged)?);
         rounds.push(Pair { value, floor: floor.delete(&chosen)? });
     }
+    servers.stop(conditions);
     report.compare(format!("delete {} at once", grouped(count)), Unit::Seconds, &rounds);
+    report.compare("checks over HTTP until all is purged, p99", Unit::Seconds, &checks);
+    report.state("checks over HTTP until the acknowledgement, longest", Unit::Seconds, &longest);
     Ok(())
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn over_http(conditions: &Conditions, store: &RedbStore, report: &mut
     servers.stop(conditions);
     let rounds = rounds?;
     report.compare("check over HTTP, answers", Unit::PerSecond, &rounds.answers_per_second);
+    report.compare("check over HTTP, p50", Unit::Seconds, &rounds.p50);
     report.compare("check over HTTP, CPU of one", Unit::Seconds, &rounds.cpu_seconds_each);
     Ok(())
 }

@@ -10,6 +10,9 @@ use std::{
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::statistics::median;
 
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +29,16 @@ pub(crate) struct ClientArgs {
     connections: u32,
 }
 
-/// Sends all requests and prints how many nanoseconds that took. Ends with an error at the first answer that is not 200.
+/// How long it took, in seconds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Times {
+    /// All requests.
+    pub(crate) all: f64,
+    /// From a request to its answer, the median.
+    pub(crate) p50: f64,
+}
+
+/// Sends all requests and prints the [`Times`]. Ends with an error at the first answer that is not 200.
 pub(crate) fn run(arguments: &ClientArgs) -> anyhow::Result<()> {
     let ClientArgs { address, path, token, requests, connections } = arguments;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
@@ -34,11 +46,11 @@ pub(crate) fn run(arguments: &ClientArgs) -> anyhow::Result<()> {
     ensure!(each * connections == *requests, "{requests} requests cannot be shared by {connections} connections");
     // All are open before the first request, so that nobody waits at the barrier for one that cannot be opened.
     let connections = (0..*connections).map(|_| Connection::open(*address)).collect::<anyhow::Result<Vec<_>>>()?;
-    println!("{}", send_all(connections, request.as_bytes(), each)?.as_nanos());
+    println!("{}", serde_json::to_string(&send_all(connections, request.as_bytes(), each)?)?);
     Ok(())
 }
 
-fn send_all(connections: Vec<Connection>, request: &[u8], each: u32) -> anyhow::Result<Duration> {
+fn send_all(connections: Vec<Connection>, request: &[u8], each: u32) -> anyhow::Result<Times> {
     let ready = &Barrier::new(connections.len() + 1);
     thread::scope(|scope| {
         let senders: Vec<_> = connections
@@ -46,35 +58,37 @@ fn send_all(connections: Vec<Connection>, request: &[u8], each: u32) -> anyhow::
             .map(|mut connection| {
                 scope.spawn(move || {
                     ready.wait();
-                    (0..each).try_for_each(|_| connection.ask(request))
+                    (0..each).map(|_| connection.ask(request)).collect::<anyhow::Result<Vec<_>>>()
                 })
             })
             .collect();
         ready.wait();
         let start = Instant::now();
+        let mut waits = Vec::new();
         for sender in senders {
-            sender.join().map_err(|_| anyhow!("a sender panicked"))??;
+            waits.extend(sender.join().map_err(|_| anyhow!("a sender panicked"))??);
         }
-        Ok(start.elapsed())
+        Ok(Times { all: start.elapsed().as_secs_f64(), p50: median(&waits) })
     })
 }
 
 /// One connection, kept open.
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
 }
 
 impl Connection {
-    fn open(address: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self { stream, answer: vec![0; ANSWER_BYTES] })
     }
 
-    /// Sends a request and reads its answer, all of it.
-    fn ask(&mut self, request: &[u8]) -> anyhow::Result<()> {
+    /// Sends a request and reads its answer, all of it; how long that took, in seconds.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> anyhow::Result<f64> {
+        let start = Instant::now();
         self.stream.write_all(request)?;
         let mut filled = 0;
         loop {
@@ -82,7 +96,7 @@ impl Connection {
             ensure!(read > 0, "an answer ends after {filled} bytes");
             filled += read;
             if is_whole(&self.answer[..filled])? {
-                return Ok(());
+                return Ok(start.elapsed().as_secs_f64());
             }
         }
     }

@@ -26,7 +26,8 @@ pub(crate) struct Conditions {
     pub(crate) now: Timestamp,
     /// As `keepwatch` runs on.
     pub(crate) runtime: Runtime,
-    cores: usize,
+    /// Of this machine.
+    pub(crate) cores: usize,
     /// Gone with the run.
     folder: TempDir,
 }

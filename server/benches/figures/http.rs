@@ -4,8 +4,7 @@ use std::{
     env,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
+    process::Stdio,
 };
 
 use anyhow::{Context, ensure};
@@ -18,7 +17,14 @@ use server::{api::wire::SessionListBody, config::Config, router, serve, state::A
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{conditions::Conditions, population::LIFETIMES, process, statistics::Pair};
+use crate::{
+    client::Times,
+    conditions::Conditions,
+    pinned::{self, Pinned},
+    population::LIFETIMES,
+    process,
+    statistics::Pair,
+};
 
 /// The connections that share the requests of a round.
 const CONNECTIONS: u32 = 16;
@@ -29,7 +35,8 @@ pub(crate) struct Servers {
     real: SocketAddr,
     bare: SocketAddr,
     /// The token of a session on the real one.
-    token: String,
+    pub(crate) token: String,
+    pinned: Pinned,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -39,6 +46,8 @@ pub(crate) struct Servers {
 pub(crate) struct Rounds {
     pub(crate) answers_per_second: Vec<Pair>,
     pub(crate) cpu_seconds_each: Vec<Pair>,
+    /// From a request to its answer, one connection.
+    pub(crate) p50: Vec<Pair>,
 }
 
 impl Servers {
@@ -46,6 +55,7 @@ impl Servers {
     pub(crate) fn start(conditions: &Conditions, store: &RedbStore) -> anyhow::Result<Self> {
         conditions.runtime.block_on(async {
             let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+            let pinned = Pinned::server(conditions.cores);
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let real = listener.local_addr()?;
             let state = AppState::new(&config(), real, store.clone(), shutdown.clone())?;
@@ -61,8 +71,13 @@ impl Servers {
                 .route("/empty", get(|| async {}))
                 .route("/page", get(move || async move { (json, page) }));
             spawn(listener, routes, &tasks, &shutdown);
-            Ok(Self { real, bare, token, tasks, shutdown })
+            Ok(Self { real, bare, token, pinned, tasks, shutdown })
         })
+    }
+
+    /// Where the real one listens.
+    pub(crate) fn real(&self) -> SocketAddr {
+        self.real
     }
 
     /// Asks both in turn. The first round is to get warm and does not count.
@@ -75,12 +90,19 @@ impl Servers {
     ) -> anyhow::Result<Rounds> {
         let mut rounds = Rounds::default();
         for round in 0..=conditions.rounds {
-            let real = self.load(self.real, path, requests)?;
-            let bare = self.load(self.bare, bare_path, requests)?;
+            let both = |requests, connections| {
+                let real = self.load(self.real, path, requests, connections)?;
+                anyhow::Ok((real, self.load(self.bare, bare_path, requests, connections)?))
+            };
+            let (many, alone) = (both(requests, CONNECTIONS)?, both(requests / CONNECTIONS, 1)?);
             if round > 0 {
-                let pair = |figure: fn(&Load) -> f64| Pair { value: figure(&real), floor: figure(&bare) };
-                rounds.answers_per_second.push(pair(|load| load.answers_per_second));
-                rounds.cpu_seconds_each.push(pair(|load| load.cpu_seconds_each));
+                let pair = |(real, bare): &(Load, Load), figure: fn(&Load) -> f64| Pair {
+                    value: figure(real),
+                    floor: figure(bare),
+                };
+                rounds.answers_per_second.push(pair(&many, |load| load.answers_per_second));
+                rounds.cpu_seconds_each.push(pair(&many, |load| load.cpu_seconds_each));
+                rounds.p50.push(pair(&alone, |load| load.p50));
             }
         }
         Ok(rounds)
@@ -91,23 +113,24 @@ impl Servers {
         self.shutdown.cancel();
         self.tasks.close();
         conditions.runtime.block_on(self.tasks.wait());
+        drop(self.pinned);
     }
 
     /// Has a child send the requests, so that the CPU time of this process is the server's.
-    fn load(&self, address: SocketAddr, path: &str, requests: u32) -> anyhow::Result<Load> {
-        let mut client = Command::new(env::current_exe()?);
+    fn load(&self, address: SocketAddr, path: &str, requests: u32, connections: u32) -> anyhow::Result<Load> {
+        let mut client = pinned::client(&env::current_exe()?);
         client.args(["client", &address.to_string(), path, &self.token]);
-        client.args([requests.to_string(), CONNECTIONS.to_string()]);
+        client.args([requests.to_string(), connections.to_string()]);
         client.stderr(Stdio::inherit());
         let before = process::cpu_time()?;
         let output = client.output().context("starting the client")?;
         let spent = process::cpu_time()?.saturating_sub(before);
         ensure!(output.status.success(), "the client of {address} failed: {}", output.status);
-        let nanos =
-            String::from_utf8_lossy(&output.stdout).trim().parse::<u64>().context("reading the client's time")?;
+        let Times { all, p50 } = serde_json::from_slice(&output.stdout).context("reading the client's times")?;
         Ok(Load {
-            answers_per_second: f64::from(requests) / Duration::from_nanos(nanos).as_secs_f64(),
+            answers_per_second: f64::from(requests) / all,
             cpu_seconds_each: spent.as_secs_f64() / f64::from(requests),
+            p50,
         })
     }
 }
@@ -116,6 +139,7 @@ impl Servers {
 struct Load {
     answers_per_second: f64,
     cpu_seconds_each: f64,
+    p50: f64,
 }
 
 fn spawn(listener: TcpListener, router: Router, tasks: &TaskTracker, shutdown: &CancellationToken) {

@@ -77,8 +77,10 @@ fn over_http(conditions: &Conditions, store: &RedbStore, sessions: u64, report: 
     let in_the_middle = servers.rounds(conditions, &middle, "/page", REQUESTS);
     servers.stop(conditions);
     let name = |place: &str| format!("list page of {} over HTTP, {place}", grouped(sessions));
-    report.compare(name("first"), Unit::Seconds, &rounds?.cpu_seconds_each);
-    report.compare(name("in the middle"), Unit::Seconds, &in_the_middle?.cpu_seconds_each);
+    for (place, rounds) in [("first", rounds?), ("in the middle", in_the_middle?)] {
+        report.compare(name(place) + ", p50", Unit::Seconds, &rounds.p50);
+        report.compare(name(place) + ", CPU", Unit::Seconds, &rounds.cpu_seconds_each);
+    }
     Ok(())
 }
 

@@ -12,10 +12,11 @@ use axum::{
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{StatusCode, header::CONTENT_TYPE};
 
 use super::{
     json::Json,
+    list_json,
     problem::Problem,
     wire::{self, CreateSession, CreatedSession, DeleteSessions, DeletedBody, SessionBody, SessionListBody},
 };
@@ -105,9 +106,10 @@ pub async fn list(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
     RawQuery(query): RawQuery,
-) -> Result<JsonBody<SessionListBody>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let query = SessionQuery::parse(&query.unwrap_or_default()).map_err(AppError::from)?;
-    Ok(JsonBody(state.sessions.list(&asker, &query)?.into()))
+    let page = state.sessions.list(&asker, &query)?;
+    Ok(([(CONTENT_TYPE, "application/json")], list_json::to_json(&page)))
 }
 
 /// One session.

@@ -23,22 +23,24 @@ use crate::{api::problem::Problem, client, state::AppState};
 #[derive(Clone, Copy, Debug)]
 pub struct Presented(pub TokenHash);
 
-/// Puts [`Principal`], [`Presented`] and the [`Client`](app::session::Client) of a request into its extensions.
+/// Puts [`Principal`] and [`Presented`] into the extensions of a request, and its [`Client`](app::session::Client) if
+/// it may sign someone in.
 ///
 /// A bearer token counts before a cookie; a header that occurs twice or cannot be read counts as none, and then the
 /// cookie does not count either.
-pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    if let Some(client) = client::of(&request) {
+pub fn identify(state: &AppState, request: &mut Request) {
+    if !request.method().is_safe()
+        && let Some(client) = client::of(request)
+    {
         request.extensions_mut().insert(client);
     }
-    if let Some(token) = presented_token(&state, request.headers()) {
+    if let Some(token) = presented_token(state, request.headers()) {
         request.extensions_mut().insert(Presented(token));
         if let Some(checked) = state.sessions.check(&token, activity_of(request.uri().path())) {
-            let role = role_in(&state, &checked);
+            let role = role_in(state, &checked);
             request.extensions_mut().insert(Principal { username: checked.username, role, session_id: checked.id });
         }
     }
-    next.run(request).await
 }
 
 /// What the account may do in this session. Nobody has proved to be the user of a registered session: it carries the

@@ -5,18 +5,14 @@
 //! the WebSocket upgrade is checked too although it is a GET.
 
 use app::paths;
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::extract::Request;
 use http::{
     HeaderMap, Method,
     header::{COOKIE, ORIGIN},
 };
 use url::Url;
 
-use crate::{api::problem::Problem, config::is_loopback};
+use crate::config::is_loopback;
 
 /// The origins that are ours.
 #[derive(Clone, Debug)]
@@ -43,14 +39,11 @@ impl OwnOrigins {
     }
 }
 
-/// Refuses unsafe requests and WebSocket upgrades from other sites with 403.
-pub async fn refuse_cross_site(State(own): State<OwnOrigins>, request: Request, next: Next) -> Response {
+/// Whether a request is unsafe, or a WebSocket upgrade, and comes from another site.
+pub fn is_from_another_site(own: &OwnOrigins, request: &Request) -> bool {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let needs_origin = !safe || request.uri().path() == paths::LIVE;
-    if needs_origin && !is_same_site(&own, request.headers()) {
-        return Problem::new(403, "this request comes from another site").into_response();
-    }
-    next.run(request).await
+    needs_origin && !is_same_site(own, request.headers())
 }
 
 fn is_same_site(own: &OwnOrigins, headers: &HeaderMap) -> bool {

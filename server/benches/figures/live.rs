@@ -1,0 +1,248 @@
+//! What the live channel costs, and how late it is.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use app::session::{
+    SessionId,
+    selection::{Selection, grouped},
+    service::Clock,
+    store::{Deletion, EndReason, NewSession, SessionStore},
+};
+use futures_util::future::try_join_all;
+use server::{clock::SystemClock, store::RedbStore};
+
+use crate::{
+    conditions::Conditions,
+    http::Servers,
+    pinned,
+    population::Population,
+    process,
+    report::{Report, Unit},
+    statistics::{Pair, percentile},
+    tabs::{Received, nanos_now},
+};
+
+/// How long tabs are watched in a round, and how long they may lag behind before the round ends.
+const WATCHED: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(1);
+/// Changes come together at most so often.
+const BEAT: Duration = Duration::from_millis(10);
+/// Who looks at what, while how much changes.
+#[derive(Clone, Copy)]
+struct Scene {
+    tabs: u32,
+    /// Parts of the list that they show.
+    parts: u32,
+    changes_per_second: u32,
+    /// Tabs that do not read.
+    stalled: u32,
+}
+
+const SCENES: [Scene; 5] = [
+    Scene { tabs: 100, parts: 100, changes_per_second: 10, stalled: 0 },
+    Scene { tabs: 1_000, parts: 1_000, changes_per_second: 10, stalled: 0 },
+    Scene { tabs: 1_000, parts: 1_000, changes_per_second: 1_000, stalled: 0 },
+    Scene { tabs: 1_000, parts: 1_000, changes_per_second: 10_000, stalled: 0 },
+    Scene { tabs: 1_000, parts: 10, changes_per_second: 1_000, stalled: 0 },
+];
+const STALLED: Scene = Scene { tabs: 1_000, parts: 1_000, changes_per_second: 1_000, stalled: 100 };
+
+/// Reports the cost of a frame, and the time from a change to its frame.
+pub(crate) fn measure(conditions: &Conditions, store: &RedbStore, report: &mut Report) -> anyhow::Result<()> {
+    let servers = Servers::start(conditions, store)?;
+    let stage = Stage { conditions, store, servers: &servers };
+    let played = stage.play(report);
+    servers.stop(conditions);
+    played
+}
+
+struct Stage<'a> {
+    conditions: &'a Conditions,
+    store: &'a RedbStore,
+    servers: &'a Servers,
+}
+
+/// What a round of a scene came to.
+struct Round {
+    cpu_each: Pair,
+    late: f64,
+    bytes_each: f64,
+    frames_of_a_tab: f64,
+    grown: f64,
+}
+
+impl Stage<'_> {
+    fn play(&self, report: &mut Report) -> anyhow::Result<()> {
+        for scene in SCENES {
+            let Scene { tabs, parts, changes_per_second, .. } = scene;
+            let changes = grouped(u64::from(changes_per_second));
+            let name = |figure: &str| format!("{tabs} tabs on {parts} parts, {changes} changes/s, {figure}");
+            let rounds = self.rounds(scene)?;
+            let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<_>>();
+            let cpu: Vec<_> = rounds.iter().map(|round| round.cpu_each).collect();
+            report.compare(name("CPU of a frame"), Unit::Seconds, &cpu);
+            report.state(name("change to frame, p99"), Unit::Seconds, &of(|round| round.late));
+            report.state(name("bytes of a frame"), Unit::Bytes, &of(|round| round.bytes_each));
+            report.state(name("frames"), Unit::PerSecond, &of(|round| round.frames_of_a_tab));
+        }
+        let rounds = self.rounds(STALLED)?;
+        let name = |figure: &str| format!("{} of {} tabs do not read, {figure}", STALLED.stalled, STALLED.tabs);
+        let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<_>>();
+        report.state(name("change to frame of the others, p99"), Unit::Seconds, &of(|round| round.late));
+        report.state(name("memory grown"), Unit::Bytes, &of(|round| round.grown));
+        Ok(())
+    }
+
+    fn rounds(&self, scene: Scene) -> anyhow::Result<Vec<Round>> {
+        (0..self.conditions.rounds.min(3)).map(|_| self.round(scene)).collect()
+    }
+
+    fn round(&self, scene: Scene) -> anyhow::Result<Round> {
+        let Scene { tabs, parts, changes_per_second, stalled } = scene;
+        let (alone, _) = self.cpu_of_changes(changes_per_second)?;
+
+        let mut child = Tabs::open(self.servers.real(), &self.servers.token, tabs, |command| {
+            command.args(["--sessions", &self.conditions.sessions.to_string()]);
+            command.args(["--parts", &parts.to_string(), "--stalled", &stalled.to_string()]);
+        })?;
+        process::settle()?;
+        let memory = process::resident_bytes()?;
+        let (watched, made) = self.cpu_of_changes(changes_per_second)?;
+        let grown = process::resident_bytes()?.saturating_sub(memory) as f64;
+        let received = child.close()?;
+        ensure!(received.frames > 0, "{tabs} tabs have received no frame");
+
+        let bytes_each = received.bytes as f64 / received.frames as f64;
+        let floor = self.cpu_of_bare_writes(tabs, bytes_each as usize, received.frames)?;
+        let readers = received.arrivals.len() as f64;
+        Ok(Round {
+            cpu_each: Pair {
+                value: watched.saturating_sub(alone).as_secs_f64() / received.frames as f64,
+                floor: floor.as_secs_f64() / received.frames as f64,
+            },
+            late: lateness(&made, &received)?,
+            bytes_each,
+            frames_of_a_tab: received.frames as f64 / readers / WATCHED.as_secs_f64(),
+            grown,
+        })
+    }
+
+    /// Makes changes for a while: the CPU time until all is quiet, and the revision of each and when it was durable.
+    fn cpu_of_changes(&self, a_second: u32) -> anyhow::Result<(Duration, Vec<(u64, u64)>)> {
+        let before = process::cpu_time()?;
+        let (ids, made) = self.conditions.runtime.block_on(self.change(a_second))?;
+        std::thread::sleep(GRACE);
+        let spent = process::cpu_time()?.saturating_sub(before);
+        let deletion = Deletion::new(Selection::Ids(ids), EndReason::Deleted, SystemClock::default().now());
+        self.conditions.runtime.block_on(self.store.delete(deletion))?;
+        process::settle()?;
+        Ok((spent, made))
+    }
+
+    /// Signs sessions in, at the top of the list: every part of it moves.
+    async fn change(&self, a_second: u32) -> anyhow::Result<(Vec<SessionId>, Vec<(u64, u64)>)> {
+        let beats = (WATCHED.as_millis() / BEAT.as_millis()) as u32;
+        let all = a_second * WATCHED.as_secs() as u32;
+        let clock = SystemClock::default();
+        let population = Population::new(self.conditions.sessions, self.conditions.now);
+        let (mut ids, mut made) = (Vec::new(), Vec::new());
+        let start = Instant::now();
+        for beat in 1..=beats {
+            let due = (u64::from(all) * u64::from(beat) / u64::from(beats)) as usize;
+            // Numbers that no session has.
+            let first = self.conditions.sessions * 2 + nanos_now();
+            let new = (ids.len()..due).map(|number| {
+                let session = population.session(first + number as u64);
+                self.store.create(NewSession { created_at: clock.now(), ..session })
+            });
+            let created = try_join_all(new).await?;
+            if !created.is_empty() {
+                made.push((self.store.revision().0, nanos_now()));
+                ids.extend(created.into_iter().map(|session| session.id));
+            }
+            tokio::time::sleep_until((start + BEAT * beat).into()).await;
+        }
+        Ok((ids, made))
+    }
+
+    /// The CPU time of as many writes of as many bytes to as many sockets.
+    fn cpu_of_bare_writes(&self, tabs: u32, bytes: usize, frames: u64) -> anyhow::Result<Duration> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let accepting = std::thread::spawn(move || {
+            (0..tabs).map(|_| listener.accept().map(|(socket, _)| socket)).collect::<Result<Vec<_>, _>>()
+        });
+        let mut child = Tabs::open(address, "", tabs, |command| _ = command.arg("--bare"))?;
+        let mut sockets = accepting.join().map_err(|_| anyhow::anyhow!("accepting panicked"))??;
+        for socket in &sockets {
+            socket.set_nodelay(true)?;
+        }
+        let frame = vec![b'x'; bytes];
+        let before = process::cpu_time()?;
+        for number in 0..frames {
+            sockets[(number % u64::from(tabs)) as usize].write_all(&frame)?;
+        }
+        let spent = process::cpu_time()?.saturating_sub(before);
+        child.close()?;
+        Ok(spent)
+    }
+}
+
+/// How late the frames are: from each change to the first frame of each tab that knows of it, p99. Every tab must have
+/// heard of every change.
+fn lateness(made: &[(u64, u64)], received: &Received) -> anyhow::Result<f64> {
+    let mut late = Vec::new();
+    for arrivals in &received.arrivals {
+        let mut arrivals = arrivals.iter().peekable();
+        for (revision, at) in made {
+            while arrivals.next_if(|(known, _)| known < revision).is_some() {}
+            let (_, arrived) = arrivals.peek().with_context(|| format!("a tab has not heard of change {revision}"))?;
+            late.push(arrived.saturating_sub(*at) as f64 / 1e9);
+        }
+    }
+    Ok(percentile(&late, 0.99))
+}
+
+/// The process of the tabs.
+struct Tabs {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Tabs {
+    fn open(address: SocketAddr, token: &str, tabs: u32, more: impl FnOnce(&mut Command)) -> anyhow::Result<Self> {
+        let mut command = pinned::client(&env::current_exe()?);
+        command.args(["tabs", &address.to_string(), token, &tabs.to_string()]);
+        more(&mut command);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting the tabs")?;
+        let mut output = BufReader::new(child.stdout.take().context("a process without output")?);
+        let mut line = String::new();
+        output.read_line(&mut line)?;
+        ensure!(line == "ready\n", "the tabs could not be opened");
+        Ok(Self { child, output })
+    }
+
+    /// Closes the tabs; what they have received.
+    fn close(&mut self) -> anyhow::Result<Received> {
+        drop(self.child.stdin.take());
+        let received = serde_json::from_reader(&mut self.output).context("reading what the tabs have received")?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the tabs failed: {status}");
+        Ok(received)
+    }
+}
+
+impl Drop for Tabs {
+    fn drop(&mut self) {
+        // It is most likely gone.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}

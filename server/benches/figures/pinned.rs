@@ -1,0 +1,49 @@
+//! Which core does what: the server has one, its clients have the other, so that neither takes the other's time.
+
+use std::{
+    path::Path,
+    process::{self, Command, Stdio},
+};
+
+/// While it lives, all threads of this process run on the first core. Without `taskset`, or with one core, they run where
+/// they like.
+pub(crate) struct Pinned {
+    cores: usize,
+}
+
+impl Pinned {
+    pub(crate) fn server(cores: usize) -> Self {
+        if cores > 1 {
+            pin("0");
+        }
+        Self { cores }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if self.cores > 1 {
+            pin(&format!("0-{}", self.cores - 1));
+        }
+    }
+}
+
+fn pin(cores: &str) {
+    let mut taskset = Command::new("taskset");
+    taskset.args(["--all-tasks", "--cpu-list", "--pid", cores, &process::id().to_string()]);
+    if !taskset.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        eprintln!("figures: taskset is missing or cannot pin: server and clients share the cores");
+    }
+}
+
+/// A command whose process runs on the second core, if that can be had.
+pub(crate) fn client(program: &Path) -> Command {
+    let can_pin = Command::new("taskset").args(["--cpu-list", "1", "true"]).stderr(Stdio::null()).status();
+    if can_pin.is_ok_and(|status| status.success()) {
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", "1"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
