@@ -60,6 +60,11 @@ impl Clock {
         self.now.get().since(at).as_secs() < ACTIVE
     }
 
+    /// Whether instants are told in the time zone of the device.
+    pub(crate) fn is_local(self) -> bool {
+        self.local.get()
+    }
+
     /// An instant in words, in the time zone of the device where that is known.
     pub(crate) fn exact(self, at: Timestamp) -> String {
         if self.local.get() { in_words_at(at, browser::minutes_behind_utc(at)) } else { at.in_words() }

@@ -115,8 +115,9 @@ struct DrawnRow {
 /// What a row says of its last request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct TimeTold {
+    /// When it was, and whether that is told in the time zone of the device.
+    at: Option<(Timestamp, bool)>,
     ago: String,
-    exact: String,
     is_active: bool,
 }
 
@@ -270,18 +271,17 @@ impl DrawnRow {
     }
 
     fn tell_time(&mut self, clock: Clock) {
-        let now = match self.content.shown() {
-            Some(shown) => TimeTold::of(shown.session.last_active_at, clock),
-            None => TimeTold::default(),
-        };
+        let now =
+            self.content.shown().map(|shown| TimeTold::of(shown.session.last_active_at, clock)).unwrap_or_default();
         let before = std::mem::replace(&mut self.time_told, now);
         let now = &self.time_told;
         if before.ago != now.ago {
             write(&self.time, &now.ago);
         }
-        if before.exact != now.exact {
-            set(&self.time, "title", Some(&now.exact));
-            write(&self.exact, &now.exact);
+        if before.at != now.at {
+            let exact = now.at.map(|(at, _)| clock.exact(at)).unwrap_or_default();
+            set(&self.time, "title", Some(&exact));
+            write(&self.exact, &exact);
         }
         if before.is_active != now.is_active {
             self.dot.set_class_name(if now.is_active { "dot on" } else { "dot" });
@@ -292,7 +292,7 @@ impl DrawnRow {
 
 impl TimeTold {
     fn of(at: Timestamp, clock: Clock) -> Self {
-        Self { ago: at.ago(clock.now_untracked()), exact: clock.exact(at), is_active: clock.is_active(at) }
+        Self { at: Some((at, clock.is_local())), ago: at.ago(clock.now_untracked()), is_active: clock.is_active(at) }
     }
 }
 

@@ -78,6 +78,8 @@ pub(super) struct List {
     /// Elements that are measured, moved or focused.
     pub(super) elements: Elements,
     follower: StoredValue<Follower>,
+    /// The height of the bar in pixels, as the style sheet knows it.
+    bar_height: StoredValue<f64>,
     /// The rows in the document, once the page has come alive.
     drawn: StoredValue<Option<SendWrapper<DrawnRows>>>,
     /// What was checked before the page came alive: hydration unchecks it.
@@ -145,6 +147,7 @@ impl List {
             clock: Clock::new(*now),
             elements: Elements::new(),
             follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
+            bar_height: StoredValue::new(laying_out::BAR_HEIGHT),
             drawn: StoredValue::new(None),
             checked_beforehand: StoredValue::new(checked_beforehand),
             picked_last: StoredValue::new(None),

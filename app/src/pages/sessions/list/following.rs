@@ -86,6 +86,7 @@ impl List {
     }
 
     fn show(self) {
+        let total = self.total.get_untracked();
         let ended: Vec<_> = self.follower.with_value(|follower| {
             put(self.counts, follower.state().counts);
             put(self.total, follower.state().total);
@@ -99,13 +100,19 @@ impl List {
         } else {
             self.count_again();
         }
-        self.fill();
-        // Rows that were not there before can be measured only when they are.
-        browser::after(Duration::ZERO, move || self.lay_out());
+        if total != self.total.get_untracked() {
+            // Measured before anything is written: afterwards the browser would have to lay out all that is, twice.
+            self.lay_out();
+        }
+        if self.fill() {
+            // Rows that were not there before can be measured only when they are.
+            browser::after(Duration::ZERO, move || self.lay_out());
+        }
     }
 
-    /// Puts the rows that are known into their places.
-    pub(super) fn fill(self) {
+    /// Puts the rows that are known into their places. Tells whether a row, or a control that may have the keyboard, has
+    /// come or gone.
+    pub(super) fn fill(self) -> bool {
         let first = self.first.get_untracked();
         let viewer = self.viewer.get_value();
         let places = self.contents.with_untracked(Vec::len) as u64;
@@ -118,7 +125,12 @@ impl List {
             (first..first + places).map(content).collect()
         });
         self.picked.with_untracked(|picked| self.draw(|rows| rows.put(&contents, first, picked, self.clock)));
+        let shape =
+            |content: &Content| (content.shown().is_some(), *content == Content::Beyond, content.deletable().is_some());
+        let has_other_shape =
+            self.contents.with_untracked(|before| !before.iter().map(shape).eq(contents.iter().map(shape)));
         put(self.contents, contents);
+        has_other_shape
     }
 
     fn key(self, event: Event) {

@@ -19,6 +19,9 @@ use crate::{
 /// The height of a row where there is none to measure.
 const ROW_HEIGHT: f64 = 44.0;
 
+/// The height of the bar as the style sheet has it at first.
+pub(super) const BAR_HEIGHT: f64 = 56.0;
+
 /// A control in a row that has the keyboard.
 struct Focus {
     session: SessionId,
@@ -101,9 +104,14 @@ impl List {
 
     /// The table's header stays right below the bar, however many lines that takes, and what is focused below both.
     fn note_bar_height(self) {
+        let Some(height) = self.elements.bar.get_untracked().map(|bar| f64::from(bar.offset_height())) else {
+            return;
+        };
         let root = document().document_element().and_then(|root| root.dyn_into::<HtmlElement>().ok());
-        if let (Some(bar), Some(root)) = (self.elements.bar.get_untracked(), root) {
-            set_pixels(&root, "--bar-height", f64::from(bar.offset_height()));
+        // Setting it has the browser look at every element of the page again, also when it is what it was.
+        if let Some(root) = root.filter(|_| self.bar_height.get_value() != height) {
+            self.bar_height.set_value(height);
+            set_pixels(&root, "--bar-height", height);
         }
     }
 
