@@ -34,6 +34,8 @@
 
 #[path = "figures/acks.rs"]
 mod acks;
+#[path = "figures/asking.rs"]
+mod asking;
 #[path = "figures/bulk_delete.rs"]
 mod bulk_delete;
 #[path = "figures/bytes.rs"]
@@ -50,12 +52,18 @@ mod floor;
 mod full_store;
 #[path = "figures/http.rs"]
 mod http;
+#[path = "figures/keepwatch.rs"]
+mod keepwatch;
 #[path = "figures/kernel.rs"]
 mod kernel;
 #[path = "figures/list.rs"]
 mod list;
 #[path = "figures/live.rs"]
 mod live;
+#[path = "figures/peer.rs"]
+mod peer;
+#[path = "figures/peers.rs"]
+mod peers;
 #[path = "figures/pinned.rs"]
 mod pinned;
 #[path = "figures/population.rs"]
@@ -78,8 +86,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    client::ClientArgs, conditions::Conditions, full_store::FullStore, report::Report, steady::SteadyArgs,
-    tabs::TabsArgs,
+    client::ClientArgs, conditions::Conditions, full_store::FullStore, keepwatch::KeepwatchArgs, peers::PeersArgs,
+    report::Report, steady::SteadyArgs, tabs::TabsArgs,
 };
 
 /// Measures what docs/benchmarks.md reports
@@ -96,7 +104,7 @@ struct Cli {
     #[arg(long, value_name = "PART", value_enum)]
     only: Vec<Part>,
     /// Said by cargo
-    #[arg(long = "bench", hide = true)]
+    #[arg(long = "bench", hide = true, global = true)]
     _bench: bool,
     #[command(subcommand)]
     child: Option<ChildTask>,
@@ -124,6 +132,12 @@ enum Part {
 /// What this program does as a child of itself.
 #[derive(Debug, Subcommand)]
 enum ChildTask {
+    /// Measures Keepwatch beside other products
+    Peers(PeersArgs),
+    #[command(hide = true)]
+    Keepwatch(KeepwatchArgs),
+    #[command(hide = true)]
+    Ask,
     #[command(hide = true)]
     Client(ClientArgs),
     #[command(hide = true)]
@@ -140,6 +154,9 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.child {
         None => measure(&Conditions::new(cli.sessions, cli.rounds)?, &cli.only),
+        Some(ChildTask::Peers(arguments)) => peers::measure(&arguments),
+        Some(ChildTask::Keepwatch(arguments)) => keepwatch::run(&arguments),
+        Some(ChildTask::Ask) => asking::run(),
         Some(ChildTask::Client(arguments)) => client::run(&arguments),
         Some(ChildTask::Tabs(arguments)) => tabs::run(&arguments),
         Some(ChildTask::Steady(arguments)) => steady::run(&arguments),

@@ -14,6 +14,7 @@ mod distribution_rust;
 mod files;
 mod keepwatch;
 mod node;
+mod peers;
 mod prune;
 mod shrink;
 mod site;
@@ -64,6 +65,15 @@ enum Task {
     },
     /// Measure what docs/benchmarks.md reports
     Bench {
+        /// Beside other session stores and lists
+        #[arg(long, conflicts_with = "browser")]
+        peers: bool,
+        /// The console beside other tables, in Chromium
+        #[arg(long)]
+        browser: bool,
+        /// More rounds, and with --peers a million sessions
+        #[arg(long)]
+        long: bool,
         /// Arguments for the benchmark
         #[arg(last = true)]
         arguments: Vec<OsString>,
@@ -97,7 +107,14 @@ fn perform(task: Task, workspace: &Workspace) -> Result<()> {
         }
         Task::Test(checks) => checks.run(workspace),
         Task::Load { arguments } => bench(workspace, "load", arguments),
-        Task::Bench { arguments } => bench(workspace, "figures", arguments),
+        Task::Bench { peers: true, long, arguments, .. } => peers::sessions(workspace, long, arguments),
+        Task::Bench { browser: true, long, arguments, .. } => peers::browser(workspace, long, arguments),
+        Task::Bench { long, mut arguments, .. } => {
+            if long {
+                arguments.splice(0..0, ["--rounds".into(), "9".into()]);
+            }
+            bench(workspace, "figures", arguments)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     fs::{self, File},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     thread,
 };
@@ -46,6 +47,12 @@ impl Conditions {
             cores,
             folder: tempfile::Builder::new().prefix("figures-").tempdir_in(target)?,
         })
+    }
+
+    /// Lets programs that run as somebody else into the folder of this run.
+    pub(crate) fn let_others_pass(&self) -> anyhow::Result<()> {
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755))?;
+        Ok(())
     }
 
     /// The path of something to make in the folder of this run.

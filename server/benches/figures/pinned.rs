@@ -36,12 +36,21 @@ fn pin(cores: &str) {
     }
 }
 
+/// A command whose process, and all that it starts, runs on the first core, if that can be had.
+pub(crate) fn server_process(program: &Path) -> Command {
+    on_core("0", program)
+}
+
 /// A command whose process runs on the second core, if that can be had.
 pub(crate) fn client(program: &Path) -> Command {
+    on_core("1", program)
+}
+
+fn on_core(core: &str, program: &Path) -> Command {
     let can_pin = Command::new("taskset").args(["--cpu-list", "1", "true"]).stderr(Stdio::null()).status();
     if can_pin.is_ok_and(|status| status.success()) {
         let mut command = Command::new("taskset");
-        command.args(["--cpu-list", "1"]).arg(program);
+        command.args(["--cpu-list", core]).arg(program);
         command
     } else {
         Command::new(program)

@@ -12,11 +12,12 @@ pub(crate) enum Unit {
     Seconds,
     PerSecond,
     Bytes,
+    Ratio,
 }
 
 impl Unit {
     /// With three digits or more that count: `12.4 µs`, `38,100/s`, `148 B`.
-    fn write(self, value: f64) -> String {
+    pub(crate) fn write(self, value: f64) -> String {
         match self {
             Self::Seconds if value < 1e-6 => format!("{} ns", three_digits(value * 1e9)),
             Self::Seconds if value < 1e-3 => format!("{} µs", three_digits(value * 1e6)),
@@ -25,7 +26,13 @@ impl Unit {
             Self::PerSecond => format!("{}/s", app::session::selection::grouped(value as u64)),
             Self::Bytes if value < 1e4 => format!("{value:.0} B"),
             Self::Bytes => format!("{} kB", three_digits(value / 1e3)),
+            Self::Ratio => three_digits(value),
         }
+    }
+
+    /// The median, and the least and the most.
+    pub(crate) fn spread(self, values: &[f64]) -> String {
+        self.write(median(values)) + &spread(values)
     }
 }
 
@@ -45,7 +52,7 @@ impl Report {
             name.into(),
             unit.write(median(&values)),
             unit.write(median(&floors)),
-            format!("{}{}", three_digits(median(&ratios)), spread(&ratios)),
+            Unit::Ratio.spread(&ratios),
         ]);
     }
 
@@ -81,23 +88,31 @@ fn spread(ratios: &[f64]) -> String {
     format!(" ({}..{})", three_digits(least), three_digits(most))
 }
 
-/// Markdown, its columns aligned.
+/// Markdown.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles = TITLES.map(str::to_owned);
-        let widths: [usize; 4] = std::array::from_fn(|column| {
-            let cells = self.lines.iter().chain([&titles]).map(|line| line[column].chars().count());
-            cells.max().unwrap_or(0)
-        });
-        write_line(f, &titles, widths)?;
-        let [name, value, floor, ratio] = widths.map(|width| "-".repeat(width + 1));
-        writeln!(f, "|{name}-|{value}:|{floor}:|{ratio}:|")?;
-        self.lines.iter().try_for_each(|line| write_line(f, line, widths))
+        f.write_str(&table(TITLES, &self.lines))
     }
 }
 
-fn write_line(f: &mut fmt::Formatter<'_>, cells: &[String; 4], widths: [usize; 4]) -> fmt::Result {
-    let [name, value, floor, ratio] = cells;
-    let [w0, w1, w2, w3] = widths;
-    writeln!(f, "| {name:<w0$} | {value:>w1$} | {floor:>w2$} | {ratio:>w3$} |")
+/// Markdown, its columns aligned: the first to the left, the others to the right.
+pub(crate) fn table<const N: usize>(titles: [&str; N], lines: &[[String; N]]) -> String {
+    let titles = titles.map(str::to_owned);
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let cells = lines.iter().chain([&titles]).map(|line| line[column].chars().count());
+        cells.max().unwrap_or(0)
+    });
+    let line = |cells: &[String; N]| {
+        let cells = cells.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+            0 => format!(" {cell:<width$} "),
+            _ => format!(" {cell:>width$} "),
+        });
+        format!("|{}|\n", cells.collect::<Vec<_>>().join("|"))
+    };
+    let rule = widths.iter().enumerate().map(|(column, width)| {
+        let dashes = "-".repeat(width + 1);
+        if column == 0 { dashes + "-" } else { dashes + ":" }
+    });
+    let rule = format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
+    [line(&titles), rule].into_iter().chain(lines.iter().map(line)).collect()
 }

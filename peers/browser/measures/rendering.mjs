@@ -1,0 +1,99 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+import { alive, verifiedRows } from "../support/rows.mjs";
+import { median } from "../support/statistics.mjs";
+import { rendering, workOf } from "../support/trace.mjs";
+
+/** Rows that a screen shows at least. */
+export const LEAST_ROWS = 10;
+/** How long the page is watched after the table is alive, or after a jump: all that it causes is then done. */
+const SETTLED = 700;
+/** Visits after the first one. */
+const VISITS = 3;
+const JUMPS = [0.5, 0.25, 0.75];
+
+/**
+ * f3: script, style and layout on the main thread, in milliseconds.
+ *
+ * Load: the median of three visits after a first one, from the navigation until 0.7 s after the table is alive. For
+ * Keepwatch this is to lay out what the server has rendered and to hydrate it, for the others to read the rows and to
+ * draw them.
+ * Draw: the same drawing alone, of rows that are in memory. Keepwatch has no such thing.
+ * Jump: the scroll position is set to the middle, a quarter and three quarters, and the page is watched for 0.7 s each;
+ * reading the new rows is part of it for all.
+ * @param {import("../bench.mjs").Bench} bench
+ * @param {import("../contenders.mjs").Contender} contender
+ */
+export async function renderings(bench, contender) {
+  return {
+    "f3 load ms": await load(bench, contender),
+    ...(!contender.isStatic && contender.name !== "keepwatch" && { "f3 draw ms": await draw(bench, contender) }),
+    ...(!contender.isStatic && { "f3 jump ms": await jump(bench, contender) }),
+  };
+}
+
+function load({ browser, rest }, contender) {
+  return browser.withPage(async (page) => {
+    const path = `${contender.path}?sort=username`;
+    await page.goto(path);
+    await alive(page, contender);
+    await pause(SETTLED);
+    const times = [];
+    for (let visit = 0; visit < VISITS; visit++) {
+      const work = await workOf(page, async () => {
+        await page.goto(path);
+        await alive(page, contender);
+        await pause(SETTLED);
+      });
+      times.push(rendering(work));
+      await verifiedRows(page, contender, rest, LEAST_ROWS);
+    }
+    return median(times);
+  });
+}
+
+function draw({ browser, rest }, contender) {
+  return browser.withPage(async (page) => {
+    await page.goto(`${contender.path}?sort=username&bench=hold`);
+    await page.waitForSelector("html[data-held]", { state: "attached" });
+    await pause(SETTLED);
+    const work = await workOf(page, async () => {
+      await page.evaluate(() => window.draw());
+      await alive(page, contender);
+      await pause(SETTLED);
+    });
+    await verifiedRows(page, contender, rest, LEAST_ROWS);
+    return rendering(work);
+  });
+}
+
+function jump({ browser, rest, sessions }, contender) {
+  return browser.withPage(async (page) => {
+    await page.goto(`${contender.path}?sort=username`);
+    await alive(page, contender);
+    await pause(SETTLED);
+    let sum = 0;
+    for (const part of JUMPS) {
+      const work = await workOf(page, async () => {
+        await scrollTo(page, contender, part);
+        await pause(SETTLED);
+      });
+      const [{ number }] = await verifiedRows(page, contender, rest, LEAST_ROWS);
+      // A list that is cut short is still a list, but one that has only its first pages has not jumped.
+      if (number < (part * sessions) / 2) return `cannot: stands at row ${number + 1}`;
+      sum += rendering(work);
+    }
+    return sum / JUMPS.length;
+  });
+}
+
+/** Sets the scroll position to this part of the way. */
+export function scrollTo(page, contender, part) {
+  return page.evaluate(
+    ([selector, part]) => {
+      const scroller = document.querySelector(selector);
+      scroller.scrollTop = part * (scroller.scrollHeight - scroller.clientHeight);
+    },
+    [contender.scroller, part],
+  );
+}

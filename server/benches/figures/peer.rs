@@ -1,0 +1,129 @@
+//! A product that is measured beside others: a launcher and all that it starts, driven by one protocol (`peers/contender.py`).
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// What a launcher prints about its product.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) name: String,
+    pub(crate) versions: String,
+    pub(crate) durability: String,
+    pub(crate) address: String,
+    pub(crate) requests: BTreeMap<String, Requests>,
+}
+
+/// A request, or several of which each is made in turn.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Requests {
+    /// Several.
+    Many(Vec<Request>),
+    /// Only this one.
+    One(Request),
+}
+
+impl Requests {
+    pub(crate) fn as_slice(&self) -> &[Request] {
+        match self {
+            Self::Many(requests) => requests,
+            Self::One(request) => std::slice::from_ref(request),
+        }
+    }
+}
+
+/// A request and what its right answer is like.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// Sent as it is, instead of HTTP; the answer is then exactly what it must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) raw: Option<String>,
+    #[serde(default)]
+    pub(crate) method: String,
+    #[serde(default)]
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) body: String,
+    #[serde(default)]
+    pub(crate) status: u16,
+    /// In the headers or the body of a right answer.
+    #[serde(default)]
+    pub(crate) contains: String,
+}
+
+/// A launcher that has started its product, and stops it when it is dropped.
+pub(crate) struct Peer {
+    child: Child,
+    pub(crate) facts: Facts,
+}
+
+impl Peer {
+    /// Starts a launcher in a new folder, with all that it starts on the first core.
+    pub(crate) fn start(launcher: &mut Command, sessions: u64, folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        launcher.args(["--sessions", &sessions.to_string(), "--dir"]).arg(folder);
+        launcher.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = launcher.spawn().context("cannot start a launcher")?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("a process without output")?).read_line(&mut line)?;
+        // It has said why on standard error.
+        let Ok(facts) = serde_json::from_str(&line) else {
+            drop(child.stdin.take());
+            bail!("it ended with {}", child.wait()?);
+        };
+        Ok(Self { child, facts })
+    }
+
+    /// The CPU time of the launcher's processes so far.
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
+        let mut nanos = 0;
+        for process in family(self.child.id())? {
+            let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { continue };
+            for task in tasks.flatten() {
+                let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+                nanos += schedstat.split_whitespace().next().and_then(|spent| spent.parse::<u64>().ok()).unwrap_or(0);
+            }
+        }
+        ensure!(nanos > 0, "the kernel does not tell the CPU time of {}", self.facts.name);
+        Ok(Duration::from_nanos(nanos))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It stops at the end of its standard input, and its servers with it.
+        drop(self.child.stdin.take());
+        _ = self.child.wait();
+    }
+}
+
+/// A process and all that it has started.
+fn family(ancestor: u32) -> anyhow::Result<Vec<u32>> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // The name before may contain anything.
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok());
+        parents.extend(parent.map(|parent| (process, parent)));
+    }
+    let mut family = vec![ancestor];
+    let mut known = 0;
+    while known < family.len() {
+        let parent = family[known];
+        family.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(process, _)| *process));
+        known += 1;
+    }
+    Ok(family)
+}

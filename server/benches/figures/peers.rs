@@ -1,0 +1,192 @@
+//! Keepwatch beside other products: the same questions, asked in turn, in one run.
+
+use std::{
+    env,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use app::session::selection::grouped;
+use clap::Args;
+
+use crate::{
+    asking::{Answers, Task},
+    conditions::Conditions,
+    peer::{Peer, Request},
+    pinned,
+    report::{Unit, table},
+    statistics::median,
+};
+
+/// What is asked: its name in the protocol, in words, and over how many connections.
+const QUESTIONS: [(&str, &str, usize); 8] = [
+    ("check_spread", "check", 16),
+    ("check_unknown", "check of a token that nobody has", 16),
+    ("list_first", "list, first page", 4),
+    ("list_middle", "list, page in the middle", 4),
+    ("list_by_username", "list by username", 4),
+    ("list_search", "list, search in the username", 4),
+    ("list_search_address", "list, search in the address", 4),
+    ("create", "create", 16),
+];
+/// How long each question is asked in a round before it counts.
+const WARM_UP: f64 = 0.3;
+
+/// Beside whom, and how long.
+#[derive(Debug, Args)]
+pub(crate) struct PeersArgs {
+    /// The folder of the launchers
+    #[arg(long)]
+    launchers: PathBuf,
+    /// The Python that has their requirements
+    #[arg(long)]
+    python: PathBuf,
+    /// How many sessions each product holds
+    #[arg(long, default_value_t = 100_000)]
+    sessions: u64,
+    /// How often each question is asked of each product, in turn
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// For how many seconds each time
+    #[arg(long, default_value_t = 1.5)]
+    seconds: f64,
+    /// Only these launchers
+    #[arg(long)]
+    only: Vec<String>,
+}
+
+const LAUNCHERS: [&str; 8] = [
+    "tower_sessions_memory",
+    "tower_sessions_redis",
+    "tower_sessions_sqlite",
+    "tower_sessions_postgresql",
+    "raw_redis",
+    "axum_postgresql",
+    "django",
+    "pocketbase",
+];
+
+/// What one product came to in one round.
+struct Round {
+    cpu: f64,
+    rate: f64,
+    p50: f64,
+    p99: f64,
+}
+
+pub(crate) fn measure(arguments: &PeersArgs) -> anyhow::Result<()> {
+    let conditions = Conditions::new(arguments.sessions, arguments.rounds)?;
+    conditions.let_others_pass()?;
+    let peers = start_all(arguments, &conditions)?;
+    println!("{} sessions, {} rounds of {} s\n", grouped(arguments.sessions), arguments.rounds, arguments.seconds);
+    for peer in &peers {
+        println!("* {}: {}; {}", peer.facts.name, peer.facts.versions, peer.facts.durability);
+    }
+    for (name, words, connections) in QUESTIONS {
+        eprintln!("figures: {words}");
+        let asked: Vec<_> =
+            peers.iter().filter_map(|peer| Some((peer, peer.facts.requests.get(name)?.as_slice()))).collect();
+        let mut rounds: Vec<Vec<Round>> = asked.iter().map(|_| Vec::new()).collect();
+        for _ in 0..arguments.rounds {
+            for ((peer, requests), rounds) in asked.iter().zip(&mut rounds) {
+                let ask = |seconds, connections| ask(peer, requests, seconds, connections);
+                ask(WARM_UP, connections)?;
+                let before = peer.cpu_time()?;
+                let many = ask(arguments.seconds, connections)?;
+                let spent = peer.cpu_time()?.saturating_sub(before);
+                let alone = ask(arguments.seconds / 2.0, 1)?;
+                rounds.push(Round {
+                    cpu: spent.as_secs_f64() / many.count as f64,
+                    rate: many.count as f64 / many.seconds,
+                    p50: alone.p50,
+                    p99: alone.p99,
+                });
+            }
+        }
+        print_table(words, &asked, &rounds);
+    }
+    delete_many(&peers)
+}
+
+/// Keepwatch comes first: the others are compared with it.
+fn start_all(arguments: &PeersArgs, conditions: &Conditions) -> anyhow::Result<Vec<Peer>> {
+    let mut keepwatch = pinned::server_process(&env::current_exe()?);
+    keepwatch.arg("keepwatch");
+    let mut peers = vec![Peer::start(&mut keepwatch, arguments.sessions, &conditions.path("keepwatch"))?];
+    for name in LAUNCHERS {
+        if !arguments.only.is_empty() && !arguments.only.iter().any(|only| only == name) {
+            continue;
+        }
+        eprintln!("figures: starting {name}");
+        let mut launcher = pinned::server_process(&arguments.python);
+        launcher.arg(arguments.launchers.join(name).with_extension("py"));
+        match Peer::start(&mut launcher, arguments.sessions, &conditions.path(name)) {
+            Ok(peer) => peers.push(peer),
+            Err(error) => println!("* left out, {name}: {error:#}"),
+        }
+    }
+    Ok(peers)
+}
+
+/// Has a client ask on the second core.
+fn ask(peer: &Peer, requests: &[Request], seconds: f64, connections: usize) -> anyhow::Result<Answers> {
+    let task = Task { address: peer.facts.address.clone(), requests: requests.to_vec(), connections, seconds };
+    let mut client = pinned::client(Path::new(&env::current_exe()?));
+    let mut child =
+        client.arg("ask").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting the client")?;
+    let input = child.stdin.take().context("a process without input")?;
+    // Closed afterwards: the client then begins.
+    write_all(input, &serde_json::to_vec(&task)?)?;
+    let output = child.wait_with_output()?;
+    ensure!(output.status.success(), "the client of {} failed: {}", peer.facts.name, output.status);
+    serde_json::from_slice(&output.stdout).context("reading what the client says")
+}
+
+fn write_all(mut input: impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    input.write_all(bytes)
+}
+
+fn print_table(words: &str, asked: &[(&Peer, &[Request])], rounds: &[Vec<Round>]) {
+    println!("\n#### {words}\n");
+    let Some(ours) = rounds.first() else { return };
+    let lines = asked.iter().zip(rounds).map(|((peer, _), rounds)| {
+        let of = |figure: fn(&Round) -> f64| median(&rounds.iter().map(figure).collect::<Vec<_>>());
+        // As often as Keepwatch's, in the same round.
+        let ratios: Vec<_> = rounds.iter().zip(ours).map(|(theirs, ours)| theirs.cpu / ours.cpu).collect();
+        [
+            peer.facts.name.clone(),
+            Unit::Seconds.write(of(|round| round.cpu)),
+            Unit::Ratio.spread(&ratios),
+            Unit::PerSecond.write(of(|round| round.rate)),
+            Unit::Seconds.write(of(|round| round.p50)),
+            Unit::Seconds.write(of(|round| round.p99)),
+        ]
+    });
+    let titles = ["product", "CPU of one", "of Keepwatch's (least..most)", "answers", "p50 alone", "p99 alone"];
+    print!("{}", table(titles, &lines.collect::<Vec<_>>()));
+}
+
+/// Each product's own way to delete a twentieth of all sessions at once, three times.
+fn delete_many(peers: &[Peer]) -> anyhow::Result<()> {
+    eprintln!("figures: delete many");
+    let mut lines = Vec::new();
+    for peer in peers {
+        let Some(deletes) = peer.facts.requests.get("delete_many") else { continue };
+        let mut waits = Vec::new();
+        for (number, delete) in deletes.as_slice().iter().enumerate() {
+            waits.push(ask(peer, std::slice::from_ref(delete), 0.0, 1)?.p50);
+            // Whoever was deleted is out: a stale answer ends the run.
+            if let Some(checks) = peer.facts.requests.get("deleted_check") {
+                ask(peer, &checks.as_slice()[number..=number], 0.0, 1)?;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        lines.push([peer.facts.name.clone(), Unit::Seconds.write(median(&waits))]);
+    }
+    println!("\n#### delete a twentieth of all at once, by ids, until the answer\n");
+    print!("{}", table(["product", "median of three"], &lines));
+    Ok(())
+}
