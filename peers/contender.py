@@ -48,7 +48,7 @@ class Children:
                 command,
                 stdin=subprocess.PIPE if facts else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if facts else log,
-                stderr=subprocess.STDOUT,
+                stderr=log if facts else subprocess.STDOUT,
                 start_new_session=True,
                 **options,
             )

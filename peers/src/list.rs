@@ -40,7 +40,7 @@ const SCHEMA: &str = "
         '10.' || (n * 7919 % 256) || '.' || (n * 104729 % 256) || '.' || (n % 256),
         'keep-0' || n % 3, 'Mozilla/5.0 (X11; Linux x86_64) Firefox/' || 100 + n % 200,
         now() - random() * interval '12 hours', now() - random() * interval '8 hours'
-    FROM generate_series(1, $SESSIONS) AS n;
+    FROM generate_series(1::bigint, $SESSIONS) AS n;
     CREATE INDEX ON sessions (last_active_at DESC, id DESC);
     CREATE INDEX ON sessions (username, id);
     CREATE INDEX ON sessions USING gin (username gin_trgm_ops);
@@ -142,7 +142,8 @@ async fn page(pool: &PgPool, asked: &Asked) -> sqlx::Result<Value> {
 
 async fn create(State(pool): State<PgPool>, name: String) -> Result<(StatusCode, String), StatusCode> {
     let insert = sqlx::query(
-        "INSERT INTO sessions SELECT id, md5(id::text || 'c') || md5(random()::text), $1, 2, '10.0.0.1', 'keep-01', '', now(), now()
+        "INSERT INTO sessions
+        SELECT id, md5(id::text || 'c') || md5(random()::text), $1, 2, '10.0.0.1', 'keep-01', '', now(), now()
         FROM (SELECT 1000000000 + (random() * 1000000000000)::bigint AS id) AS fresh",
     );
     insert.bind(&name).execute(&pool).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;

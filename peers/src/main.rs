@@ -1,6 +1,6 @@
 //! Session libraries behind the least of a server. A launcher starts it beside the database that it needs; it fills the
-//! store, prints one line of JSON that says where it listens and which sessions there are, and serves until its standard
-//! input ends.
+//! store, prints one line of JSON that says where it listens and which sessions there are, and serves until its
+//! standard input ends.
 
 mod list;
 mod sessions;

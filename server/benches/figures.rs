@@ -92,7 +92,7 @@ use crate::{
 
 /// Measures what docs/benchmarks.md reports
 #[derive(Debug, Parser)]
-#[command(name = "figures")]
+#[command(name = "figures", args_override_self = true)]
 struct Cli {
     /// How many sessions the large store holds
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=20_000_000))]

@@ -11,6 +11,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
 
+use crate::compression::takes;
+
 /// Where the files are served.
 pub const PREFIX: &str = "/assets";
 
@@ -45,10 +47,11 @@ pub async fn show(Path(name): Path<String>, request: HeaderMap) -> Response {
         Some((_, "css")) => "text/css",
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
-    let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let offered = [("br", "br"), ("gzip", "gz")].into_iter().find_map(|(encoding, ending)| {
-        let taken = accepted.split(',').any(|item| item.split(';').next().unwrap_or_default().trim() == encoding);
-        taken.then(|| Site::get(&format!("{name}.{ending}"))).flatten().map(|file| (Some(encoding), file))
+        takes(&request, encoding)
+            .then(|| Site::get(&format!("{name}.{ending}")))
+            .flatten()
+            .map(|file| (Some(encoding), file))
     });
     let Some((encoding, file)) = offered.or_else(|| Site::get(&name).map(|file| (None, file))) else {
         return StatusCode::NOT_FOUND.into_response();

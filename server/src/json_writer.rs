@@ -1,7 +1,9 @@
-//! JSON that is written many times a second, by hand: texts that hardly ever need an escape, and numbers. Whoever uses it
-//! holds what it writes against serde in a test.
+//! JSON that is written many times a second, by hand: texts that hardly ever need an escape, and numbers. Whoever uses
+//! it holds what it writes against serde in a test.
 
 use std::fmt::{Display, Write};
+
+use app::session::Session;
 
 /// JSON so far.
 pub(crate) struct JsonWriter(String);
@@ -50,6 +52,17 @@ impl JsonWriter {
             }
             write(self, value);
         }
+    }
+
+    /// Adds an object of a session, up to its instants: they are written in more than one way.
+    pub(crate) fn begin_session(&mut self, session: &Session) {
+        self.number("{\"id\":", session.id.0);
+        self.text(",\"username\":", &session.username);
+        self.text(",\"session_type\":", session.session_type.as_str());
+        self.display(",\"address\":\"", session.address);
+        self.text("\",\"server_name\":", &session.server_name);
+        self.text(",\"user_agent\":", &session.user_agent);
+        self.text(",\"client\":", &session.client);
     }
 
     /// All of it.

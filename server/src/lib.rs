@@ -9,6 +9,7 @@ pub mod auth;
 pub mod background;
 pub mod client;
 pub mod clock;
+pub mod compression;
 pub mod config;
 pub mod demo;
 pub mod forms;

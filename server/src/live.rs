@@ -37,7 +37,7 @@ const MESSAGE_BYTES: usize = 64 * 1_024;
 /// What a tab's socket reads into: it says little. Cleared at every read, so that the usual 128 kB cost more than a frame.
 const READ_BUFFER_BYTES: usize = 2 * 1_024;
 
-/// Opens the live channel. Origin and session have been checked by the layers.
+/// Opens the live channel. Origin and session have been checked before.
 pub async fn upgrade(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,

@@ -23,11 +23,12 @@ use http::StatusCode;
 use leptos::{nonce::Nonce, prelude::provide_context};
 use url::form_urlencoded;
 
-use crate::{assets, auth::authenticate::Presented, state::AppState};
+use crate::{assets, auth::authenticate::Presented, compression, state::AppState};
 
 /// Renders a page for a request.
 pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode, page: PageData) -> Response {
     let nonce = Nonce::new();
+    let takes_gzip = compression::takes(request.headers(), "gzip");
     let backend = state.backend();
     let in_scripts = nonce.clone();
     let context = move || {
@@ -41,7 +42,7 @@ pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode
         *response.status_mut() = status;
     }
     state.policy.protect_page(&mut response, &nonce);
-    response
+    if takes_gzip { compression::gzip(response).await } else { response }
 }
 
 /// `/`: the page that the asker works with.

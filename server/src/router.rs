@@ -117,8 +117,8 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     let router = router
         .fallback(pages::not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        // Read and limited already: see `to_the_end`.
-        .layer(DefaultBodyLimit::disable())
+        // Of what changes something the body has been read by then, within its own limit.
+        .layer(DefaultBodyLimit::max(DELETE_BODY_LIMIT))
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state);
     (router, entries)
@@ -227,4 +227,71 @@ fn after_panic(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!("a handler panicked: {}", text.unwrap_or("without words"));
     Problem::from(AppError::Internal).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::header::X_CONTENT_TYPE_OPTIONS;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{config::Config, store::RedbStore};
+
+    /// A router whose handlers fail, with the layer around them.
+    fn failing() -> Router {
+        let store = RedbStore::in_memory(crate::user_agent::in_words).unwrap();
+        let address = ([127, 0, 0, 1], 3000).into();
+        let config = Config {
+            listen: address,
+            data_dir: "unused".into(),
+            server_name: "keep-01".to_owned(),
+            public_url: None,
+            lifetimes: Default::default(),
+            applications: Vec::new(),
+            admin_password_file: None,
+            simulation: None,
+        };
+        let state = AppState::new(&config, address, store, Default::default()).unwrap();
+        async fn panics() -> StatusCode {
+            panic!("a defect")
+        }
+        async fn never() -> StatusCode {
+            std::future::pending().await
+        }
+        Router::new()
+            .route("/panics", get(panics).post(panics))
+            .route("/api/panics", get(panics).post(panics))
+            .route("/api/never", get(never).post(never))
+            .layer(from_fn_with_state(state, around))
+    }
+
+    async fn answer_to(method: Method, path: &str) -> Response {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        failing().oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_with_all_headers() {
+        for method in [Method::GET, Method::POST] {
+            for path in ["/panics", "/api/panics"] {
+                let answer = answer_to(method.clone(), path).await;
+                assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{method} {path}");
+                assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+                assert_eq!(answer.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
+                let body = to_bytes(answer.into_body(), BODY_LIMIT).await.unwrap();
+                assert!(!String::from_utf8_lossy(&body).contains("a defect"), "the inside stays inside");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_takes_too_long_is_told_so() {
+        for method in [Method::GET, Method::POST] {
+            let answer = answer_to(method, "/api/never").await;
+            assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+            assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+            assert_eq!(answer.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
+        }
+    }
 }

@@ -225,7 +225,7 @@ impl SessionStore for RedbStore {
     }
 
     fn list(&self, query: &SessionQuery, now: Timestamp) -> Page {
-        if query::is_in_default_order(query) {
+        if query.is_in_kept_order() {
             return query::list(&self.shared.table.read(), query, now);
         }
         self.pass(|table| query::list(table, query, now))

@@ -1,8 +1,10 @@
-//! What Keepwatch is measured beside, installed from the usual registries into `target/peers` and `peers/browser`.
+//! What Keepwatch is measured beside, installed from the usual registries into `target/peers` and `peers/browser`. Of
+//! PostgreSQL, the system's is used: without it, the products that need it are left out.
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -96,25 +98,29 @@ fn redis(workspace: &Workspace) -> Result<Option<Redis>> {
         return Ok(Some(Redis { server, libraries: None }));
     }
     let folder = workspace.target("peers/redis");
-    let unpacked = Redis {
+    if !folder.exists() {
+        say("unpacking Debian's Redis");
+        let unfinished = workspace.target("peers/redis.new");
+        if let Err(error) = unpack_redis(&unfinished) {
+            say(format!("going on without Redis: {error:#}"));
+            return Ok(None);
+        }
+        files::swap_folder(&unfinished, &folder)?;
+    }
+    Ok(Some(Redis {
         server: folder.join("usr/bin/redis-server"),
         libraries: Some(folder.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH))),
-    };
-    if unpacked.server.exists() {
-        return Ok(Some(unpacked));
-    }
-    if on_path("apt-get").is_none() || on_path("dpkg-deb").is_none() {
-        say("redis-server is not on PATH: left out");
-        return Ok(None);
-    }
-    say("unpacking Debian's Redis");
-    files::empty_folder(&folder)?;
-    run_quietly(Command::new("apt-get").arg("download").args(REDIS).current_dir(&folder))?;
-    for entry in std::fs::read_dir(&folder)? {
+    }))
+}
+
+fn unpack_redis(folder: &Path) -> Result<()> {
+    files::empty_folder(folder)?;
+    run_quietly(Command::new("apt-get").arg("download").args(REDIS).current_dir(folder))?;
+    for entry in fs::read_dir(folder)? {
         let package = entry?.path();
         if package.extension().is_some_and(|extension| extension == "deb") {
-            run_quietly(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&folder))?;
+            run_quietly(Command::new("dpkg-deb").arg("-x").arg(&package).arg(folder))?;
         }
     }
-    Ok(Some(unpacked))
+    Ok(())
 }

@@ -1,33 +1,42 @@
 //! Leaves code out of the console that it carries and never runs.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module, ModuleConfig};
 
 /// Parts of the names of functions that never run: hydration that waits for suspended parts, of which no page has any,
 /// and hydration of templates, which no view is. Views carry both behind pointers, so that no compiler can tell. The
-/// compiler must not have folded functions that are alike into one, which then runs under another's name.
+/// compiler must not have folded functions that are alike into one, which then runs under another's name
+/// (`-Zmerge-functions=disabled`).
 const NEVER_RUN: [&str; 2] = ["hydrate_async", "hydrate_from_template"];
 
 /// Has each function that never runs do nothing but trap. What only they call goes with them in the next pass.
 ///
 /// # Errors
-/// The WebAssembly cannot be read.
+/// The WebAssembly cannot be read, or has no such functions: it is then another than this was written for.
 pub(crate) fn prune(wasm: &[u8]) -> Result<Module> {
     let mut module =
         ModuleConfig::new().parse(wasm).map_err(|error| anyhow!("the console cannot be read: {error:#}"))?;
-    let never_run: Vec<FunctionId> =
-        module.funcs.iter_local().map(|(id, _)| id).filter(|id| is_never_run(&module, *id)).collect();
-    for id in never_run {
-        let (parameters, results) = module.types.params_results(module.funcs.get(id).ty());
-        let (parameters, results) = (parameters.to_vec(), results.to_vec());
-        let mut trap = FunctionBuilder::new(&mut module.types, &parameters, &results);
-        trap.func_body().unreachable();
-        let arguments = parameters.iter().map(|parameter| module.locals.add(*parameter)).collect();
-        module.funcs.get_mut(id).kind = FunctionKind::Local(trap.local_func(arguments));
+    for part in NEVER_RUN {
+        let never_run = functions(&module, part);
+        ensure!(!never_run.is_empty(), "the console has no function {part}: what it never runs must be named anew");
+        never_run.into_iter().for_each(|id| trap(&mut module, id));
     }
     Ok(module)
 }
 
-fn is_never_run(module: &Module, id: FunctionId) -> bool {
-    module.funcs.get(id).name.as_deref().is_some_and(|name| NEVER_RUN.iter().any(|part| name.contains(part)))
+/// The functions in whose names this occurs.
+fn functions(module: &Module, part: &str) -> Vec<FunctionId> {
+    let is_meant = |name: &String| name.contains(part);
+    let functions = module.funcs.iter_local().map(|(id, _)| id);
+    functions.filter(|id| module.funcs.get(*id).name.as_ref().is_some_and(is_meant)).collect()
+}
+
+/// Has a function do nothing but trap.
+fn trap(module: &mut Module, id: FunctionId) {
+    let (parameters, results) = module.types.params_results(module.funcs.get(id).ty());
+    let (parameters, results) = (parameters.to_vec(), results.to_vec());
+    let mut trap = FunctionBuilder::new(&mut module.types, &parameters, &results);
+    trap.func_body().unreachable();
+    let arguments = parameters.iter().map(|parameter| module.locals.add(*parameter)).collect();
+    module.funcs.get_mut(id).kind = FunctionKind::Local(trap.local_func(arguments));
 }

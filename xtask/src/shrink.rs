@@ -7,7 +7,9 @@ use anyhow::Result;
 use crate::node::Node;
 use crate::steps::run_quietly;
 
-/// Optimise for size: control flow flattened and put together again in between, which makes another fiftieth. The features are those that rustc uses by default, which wasm-opt must be told to accept.
+/// Optimise for size. One round finds what the one before has made possible, and more so when control flow is taken apart
+/// in between: 2 % less than once `-Oz`. The features are those that rustc uses by default, which wasm-opt must be told
+/// to accept.
 const WASM_OPT: [&str; 15] = [
     "--flatten",
     "--rereloop",

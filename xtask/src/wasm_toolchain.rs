@@ -14,10 +14,12 @@ use crate::workspace::Workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What a panic says in the browser's console is then its message, without the place in the source, and without values
-/// that are no texts: 4 % of what the browser loads. Both flags are unstable, hence `RUSTC_BOOTSTRAP`.
-const WITHOUT_DETAILS: &str =
-    r#"build.rustflags=["-Zlocation-detail=none", "-Zfmt-debug=none", "-Zmerge-functions=disabled"]"#;
+/// How the console is compiled. The first is what `.cargo/config.toml` says for all. Then, 4 % smaller: a panic says its
+/// message without the place in the source, and values that are no texts say nothing (`{:?}`). Last: no two functions
+/// become one under either's name, so that functions can be told by theirs. All three are unstable, hence
+/// `RUSTC_BOOTSTRAP`. Given in the variable that goes before all others, or a user's settings would take their place.
+const FLAGS: [&str; 5] =
+    ["--cfg", "erase_components", "-Zlocation-detail=none", "-Zfmt-debug=none", "-Zmerge-functions=disabled"];
 
 /// rustup retries by itself; behind a firewall that swallows packets it would do so for minutes.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
@@ -78,7 +80,7 @@ pub(crate) fn build_frontend(workspace: &Workspace) -> Result<PathBuf> {
     };
     let target_folder = workspace.target("wasm");
     cargo.args(["-p", "frontend", "--target", TARGET, "--profile", "wasm-release"]);
-    cargo.env("RUSTC_BOOTSTRAP", "1").args(["--config", WITHOUT_DETAILS]);
+    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));
     run(cargo.arg("--target-dir").arg(&target_folder))?;
     Ok(target_folder.join(TARGET).join("wasm-release").join("frontend.wasm"))
 }

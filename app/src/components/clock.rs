@@ -49,7 +49,7 @@ impl Clock {
         self.now.get_untracked()
     }
 
-    /// Has whoever calls this called again when an instant is told in other words.
+    /// Has whoever calls this called again whenever the clock moves.
     pub(crate) fn track(self) {
         self.now.track();
         self.local.track();

@@ -220,6 +220,12 @@ impl SessionQuery {
         Ok(())
     }
 
+    /// Whether this is the order that is kept up, and nothing is searched for: then no answer takes a pass over all
+    /// sessions.
+    pub fn is_in_kept_order(&self) -> bool {
+        self.sort.column == Column::LastActive && self.filter.search.trim().is_empty()
+    }
+
     /// The query string that [`SessionQuery::parse`] reads back; defaults are left out.
     pub fn to_query_string(&self) -> String {
         let mut text = form_urlencoded::Serializer::new(String::new());

@@ -1,5 +1,5 @@
-//! The client of the products that are measured side by side: a process of its own. It reads what to ask from its standard
-//! input, asks over some connections for a while, and says how that went. A wrong answer is an error.
+//! The client of the products that are measured side by side: a process of its own. It reads what to ask from its
+//! standard input, asks over some connections for a while, and says how that went. A wrong answer is an error.
 
 use std::{
     io::{self, Read, Write},

@@ -32,9 +32,11 @@ const PART: u64 = 10;
 
 /// How long checks are timed before a delete.
 const IDLE: Duration = Duration::from_secs(2);
+/// More than the checks themselves take of a core.
+const CHECKS: f64 = 0.2;
 
-/// Reports a delete of many sessions by their ids, and what checks of another session notice of it. Every round deletes others, and begins when the rows of the round before
-/// have been purged from the disk.
+/// Reports a delete of many sessions by their ids, and what checks of another session notice of it. Every round deletes
+/// others, and begins when the rows of the round before have been purged from the disk.
 pub(crate) fn measure(
     conditions: &Conditions,
     full: &FullStore,
@@ -54,8 +56,7 @@ pub(crate) fn measure(
         let begun = nanos_now();
         let value = delete(conditions, full, store, &chosen)?;
         let acknowledged = nanos_now();
-        // Until the rows are purged: the checks alone are too little work to count.
-        process::settle()?;
+        process::settle_but_for(CHECKS)?;
         let purged = nanos_now();
         let waits = client.stop()?;
         let idle = begun - IDLE.as_nanos() as u64..begun;

@@ -1,4 +1,5 @@
-//! A product that is measured beside others: a launcher and all that it starts, driven by one protocol (`peers/contender.py`).
+//! A product that is measured beside others: a launcher and all that it starts, driven by one protocol
+//! (`peers/contender.py`).
 
 use std::{
     collections::BTreeMap,

@@ -37,6 +37,7 @@ const WARM_UP: f64 = 0.3;
 
 /// Beside whom, and how long.
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub(crate) struct PeersArgs {
     /// The folder of the launchers
     #[arg(long)]

@@ -5,8 +5,8 @@ use std::{
     process::{self, Command, Stdio},
 };
 
-/// While it lives, all threads of this process run on the first core. Without `taskset`, or with one core, they run where
-/// they like.
+/// While it lives, all threads of this process run on the first core. Without `taskset`, or with one core, they run
+/// where they like.
 pub(crate) struct Pinned {
     cores: usize,
 }

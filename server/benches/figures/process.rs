@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-/// How long [`settle`] looks at a time, how little work is none, and when it gives up.
+/// How long [`settle`] looks at a time, how little of a core is no work, and when it gives up.
 const LOOK: Duration = Duration::from_millis(200);
-const NO_WORK: Duration = Duration::from_millis(10);
+const NO_WORK: f64 = 0.05;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The CPU time of all threads of this process that are still there. Exact while they sleep, else some milliseconds late.
@@ -41,12 +41,17 @@ pub(crate) fn load_average() -> anyhow::Result<String> {
 
 /// Waits until no thread of this process has anything left to do, for a while at most.
 pub(crate) fn settle() -> anyhow::Result<()> {
+    settle_but_for(NO_WORK)
+}
+
+/// Waits until this process takes no more than this part of a core, for a while at most.
+pub(crate) fn settle_but_for(part: f64) -> anyhow::Result<()> {
     let give_up_at = Instant::now() + PATIENCE;
     let mut before = cpu_time()?;
     while Instant::now() < give_up_at {
         thread::sleep(LOOK);
         let after = cpu_time()?;
-        if after.saturating_sub(before) < NO_WORK {
+        if after.saturating_sub(before) < LOOK.mul_f64(part) {
             return Ok(());
         }
         before = after;

@@ -25,13 +25,7 @@ pub(crate) fn to_json(page: &Page) -> String {
 }
 
 fn write_session(json: &mut JsonWriter, session: &Session) {
-    json.number("{\"id\":", session.id.0);
-    json.text(",\"username\":", &session.username);
-    json.text(",\"session_type\":", session.session_type.as_str());
-    json.display(",\"address\":\"", session.address);
-    json.text("\",\"server_name\":", &session.server_name);
-    json.text(",\"user_agent\":", &session.user_agent);
-    json.text(",\"client\":", &session.client);
+    json.begin_session(session);
     write_instant(json, ",\"created_at\":\"", session.created_at);
     write_instant(json, "\",\"last_active_at\":\"", session.last_active_at);
     json.raw("\"}");

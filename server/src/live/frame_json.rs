@@ -57,13 +57,7 @@ fn write_head(json: &mut JsonWriter, [now, revision, total, as_of, newer]: [u64;
 }
 
 fn write_session(json: &mut JsonWriter, session: &Session) {
-    json.number("{\"id\":", session.id.0);
-    json.text(",\"username\":", &session.username);
-    json.text(",\"session_type\":", session.session_type.as_str());
-    json.display(",\"address\":\"", session.address);
-    json.text("\",\"server_name\":", &session.server_name);
-    json.text(",\"user_agent\":", &session.user_agent);
-    json.text(",\"client\":", &session.client);
+    json.begin_session(session);
     json.number(",\"created_at\":", session.created_at.as_millis());
     json.number(",\"last_active_at\":", session.last_active_at.as_millis());
     json.raw("}");

@@ -9,7 +9,7 @@ use std::{
 
 use app::{
     live::{Patch, Snapshot, View},
-    session::{Session, SessionId, column::Column, page::Revision, query::MAX_LIMIT, service::Sessions},
+    session::{Session, SessionId, page::Revision, query::MAX_LIMIT, service::Sessions},
 };
 use axum::extract::ws::Utf8Bytes;
 use futures_core::stream::BoxStream;
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::frame_json;
 
-/// The shortest time between two frames of one view: a change is shown within a tenth of a second.
+/// The shortest time between two frames of one view: a sign-in or an end is shown within a tenth of a second.
 const PACE: Duration = Duration::from_millis(75);
 /// How often a view is read that changes while time passes.
 const SECOND: Duration = Duration::from_secs(1);
@@ -204,14 +204,10 @@ async fn next_due(revisions: &mut BoxStream<'static, Revision>, depends_on_time:
 }
 
 impl Watched {
-    /// Whether no pass over all sessions is needed: that takes microseconds, less than to have another thread do it.
+    /// Whether reading takes microseconds: less than to have another thread do it. While the order holds, newer sessions
+    /// are counted, which may take a pass.
     fn is_read_at_once(&self) -> bool {
-        match self {
-            Self::List(View { query, .. }) => {
-                query.sort.column == Column::LastActive && query.filter.search.trim().is_empty()
-            }
-            Self::Own(_) => false,
-        }
+        matches!(self, Self::List(View { query, held: None }) if query.is_in_kept_order())
     }
 
     fn depends_on_time(&self) -> bool {

@@ -67,6 +67,7 @@ impl Addresses {
     }
 
     /// A number that orders addresses: all of IPv4, then IPv6, each by value.
+    #[inline]
     pub(crate) fn key(&self, slot: usize) -> (bool, u128) {
         match self.get(slot) {
             IpAddr::V4(address) => (false, address.to_bits().into()),

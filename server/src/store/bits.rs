@@ -22,6 +22,7 @@ fn pack(bytes: &[u8; 64]) -> u64 {
 }
 
 /// The slots of a word's bits.
+#[inline]
 pub(crate) fn slots(word: usize, mut bits: u64) -> impl Iterator<Item = Slot> {
     std::iter::from_fn(move || {
         let bit = bits.trailing_zeros();

@@ -134,11 +134,13 @@ impl Dictionary {
     }
 
     /// A number that orders most texts: the first bytes of what is compared.
+    #[inline]
     pub(crate) fn prefix(&self, number: u32) -> u64 {
         self.prefixes[number as usize]
     }
 
     /// The place of a text in the alphabet.
+    #[inline]
     pub(crate) fn key(&self, number: u32) -> TextKey<'_> {
         TextKey { prefix: self.prefixes[number as usize], number, dictionary: self }
     }

@@ -85,6 +85,7 @@ impl<'t> Matcher<'t> {
     }
 
     /// Every slot that is meant.
+    #[inline]
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
         (0..self.table.words()).flat_map(|word| bits::slots(word, self.found(word)))
     }

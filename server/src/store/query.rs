@@ -24,7 +24,7 @@ pub(crate) fn list(table: &Table, query: &SessionQuery, now: Timestamp) -> Page 
     let revision = table.revision();
     let matcher = || Matcher::new(table, &query.filter, now);
     let found = match query.sort.column {
-        Column::LastActive if is_in_default_order(query) => in_default_order(table, query),
+        Column::LastActive if query.is_in_kept_order() => in_default_order(table, query),
         Column::Username => by_text(&matcher(), table, query, &table.usernames, |slot| table.user(slot)),
         Column::ServerName => by_text(&matcher(), table, query, &table.server_names, |slot| table.server(slot)),
         Column::UserAgent => by_text(&matcher(), table, query, &table.user_agents, |slot| table.agent(slot)),
@@ -89,11 +89,6 @@ fn in_default_order(table: &Table, query: &SessionQuery) -> Found {
     let of_type = query.filter.session_type.map(SessionType::index);
     let slots = table.page(of_type, query.sort.descending, query.first, query.limit);
     Found { total: table.counts().of(query.filter.session_type), slots }
-}
-
-/// Whether a query is answered without looking at every session.
-pub(crate) fn is_in_default_order(query: &SessionQuery) -> bool {
-    query.sort.column == Column::LastActive && query.filter.search.trim().is_empty()
 }
 
 fn by_text(

@@ -354,26 +354,31 @@ impl Table {
         }
     }
 
+    #[inline]
     pub(crate) fn id(&self, slot: Slot) -> SessionId {
         SessionId(self.ids[slot as usize])
     }
 
     /// Its number in `usernames`.
+    #[inline]
     pub(crate) fn user(&self, slot: Slot) -> u32 {
         self.users[slot as usize]
     }
 
     /// Its number in `server_names`.
+    #[inline]
     pub(crate) fn server(&self, slot: Slot) -> u32 {
         self.servers[slot as usize]
     }
 
     /// Its number in `user_agents`.
+    #[inline]
     pub(crate) fn agent(&self, slot: Slot) -> u32 {
         self.agents[slot as usize]
     }
 
     /// The position of its type in [`SessionType::ALL`].
+    #[inline]
     pub(crate) fn type_index(&self, slot: Slot) -> usize {
         usize::from(self.types[slot as usize])
     }
@@ -387,11 +392,13 @@ impl Table {
     }
 
     /// A number that orders most addresses.
+    #[inline]
     pub(crate) fn address_place(&self, slot: Slot) -> u64 {
         self.addresses.place(slot as usize)
     }
 
     /// A number that orders addresses: all of IPv4, then IPv6, each by value.
+    #[inline]
     pub(crate) fn address_key(&self, slot: Slot) -> (bool, u128) {
         self.addresses.key(slot as usize)
     }
@@ -400,6 +407,7 @@ impl Table {
         Timestamp::from_millis(self.created_at[slot as usize])
     }
 
+    #[inline]
     pub(crate) fn last_active_at(&self, slot: Slot) -> Timestamp {
         Timestamp::from_millis(self.last_active_at[slot as usize].load(Ordering::Relaxed))
     }

@@ -26,6 +26,7 @@ impl<R: Ord + Copy> Window<R> {
     }
 
     /// Lets a row pass by. Only near the bound it is asked for more than its place.
+    #[inline]
     pub(crate) fn push(&mut self, place: u64, rest: impl FnOnce() -> R) {
         if place > self.last_place {
             return;

@@ -1,6 +1,6 @@
-//! The rows in the document. What changes is written into the elements that are there, nothing else is touched: a frame
-//! costs as much as it changes of what is shown. Views of their own for every cell would cost several times that, at each
-//! frame, and when the page comes alive.
+//! The rows in the document. What changes is written into the elements that are there, and nothing else is written: a
+//! frame costs as much as it changes of what is shown. Views of their own for every cell would cost several times that,
+//! at each frame, and when the page comes alive.
 
 use leptos::prelude::document;
 use wasm_bindgen::JsCast;

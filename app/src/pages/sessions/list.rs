@@ -78,11 +78,13 @@ pub(super) struct List {
     /// Elements that are measured, moved or focused.
     pub(super) elements: Elements,
     follower: StoredValue<Follower>,
+    /// For how many rows the empty heights are.
+    laid_out: StoredValue<u64>,
     /// The height of the bar in pixels, as the style sheet knows it.
     bar_height: StoredValue<f64>,
     /// The rows in the document, once the page has come alive.
     drawn: StoredValue<Option<SendWrapper<DrawnRows>>>,
-    /// What was checked before the page came alive: hydration unchecks it.
+    /// What was checked before the page came alive: the first drawing unchecks it.
     checked_beforehand: StoredValue<Vec<SessionId>>,
     /// The session that was picked or dropped last: where a range begins.
     picked_last: StoredValue<Option<SessionId>>,
@@ -147,6 +149,7 @@ impl List {
             clock: Clock::new(*now),
             elements: Elements::new(),
             follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
+            laid_out: StoredValue::new(0),
             bar_height: StoredValue::new(laying_out::BAR_HEIGHT),
             drawn: StoredValue::new(None),
             checked_beforehand: StoredValue::new(checked_beforehand),

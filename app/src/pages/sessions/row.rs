@@ -1,5 +1,7 @@
 //! Rows as the server writes them. In the browser they are changed in place: see [`drawn`](super::drawn).
 
+use std::sync::Arc;
+
 use leptos::{prelude::*, tachys::view::RenderHtml};
 
 use super::{
@@ -76,7 +78,7 @@ fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
             {text_cell("address", address.clone(), address)}
             <td role="cell" class="last_active">
                 <span class=if is_active { "dot on" } else { "dot" } title=is_active.then_some(ACTIVE)></span>
-                {instant(clock, std::sync::Arc::new(move || last_active))}
+                {instant(clock, Arc::new(move || last_active))}
             </td>
             {text_cell("server_name", server_name.clone(), server_name)}
             {text_cell(

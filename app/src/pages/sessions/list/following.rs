@@ -80,13 +80,13 @@ impl List {
             }
         };
         if let Some(view) = step {
-            self.show();
+            // Before anything is laid out: that may ask for yet another view, which is then the last one.
             self.watch(view);
+            self.show();
         }
     }
 
     fn show(self) {
-        let total = self.total.get_untracked();
         let ended: Vec<_> = self.follower.with_value(|follower| {
             put(self.counts, follower.state().counts);
             put(self.total, follower.state().total);
@@ -100,7 +100,7 @@ impl List {
         } else {
             self.count_again();
         }
-        if total != self.total.get_untracked() {
+        if self.laid_out.get_value() != self.follower.with_value(Follower::total) {
             // Measured before anything is written: afterwards the browser would have to lay out all that is, twice.
             self.lay_out();
         }

@@ -11,6 +11,7 @@ use crate::{
     pages::sessions::{
         content::{Content, put},
         drawn::DrawnRows,
+        follower::Follower,
         scroll::{self, Viewport},
     },
     session::{SessionId, query::MAX_LIMIT},
@@ -35,7 +36,8 @@ impl List {
             return;
         };
         let grown = self.grow(scroll::rows_needed(Viewport { height: browser::screen_height(), ..viewport }));
-        let total = self.follower.with_value(|follower| follower.total());
+        let total = self.follower.with_value(Follower::total);
+        self.laid_out.set_value(total);
         let window = scroll::window(viewport, total, self.limit() as usize);
         set_height(self.elements.before.get_untracked().as_deref(), window.before);
         set_height(self.elements.after.get_untracked().as_deref(), window.after);

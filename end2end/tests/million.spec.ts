@@ -1,0 +1,73 @@
+import type { Page } from "@playwright/test";
+
+import { expect, test } from "../support/test.ts";
+
+test.use({ given: { demoSessions: 1_000_000 } });
+
+const MOST = 900_000;
+
+/** The shown rows by their number, from 1. */
+async function rowsByNumber(page: Page): Promise<Map<number, string>> {
+  const rows = await page.evaluate(() => {
+    const rows = document.querySelectorAll<HTMLElement>("tbody.rows tr:not([hidden], .awaited)");
+    return [...rows].map((row) => [Number(row.getAttribute("aria-rowindex")) - 1, row.innerText] as const);
+  });
+  return new Map(rows);
+}
+
+/** How many rows the table says it has. */
+async function rowCount(page: Page): Promise<number> {
+  return Number(await page.getByRole("table").getAttribute("aria-rowcount")) - 1;
+}
+
+test.describe("a million sessions", () => {
+  test("are counted, and the last row is reached by the keyboard", async ({ admin, adminApi }) => {
+    await admin.open("sort=username");
+    expect((await admin.tiles()).sessions).toBeGreaterThan(MOST);
+    await admin.page.keyboard.press("End");
+    await expect(async () => {
+      const last = await rowCount(admin.page);
+      const shown = (await rowsByNumber(admin.page)).get(last);
+      const [session] = await adminApi.list("sort=-username&limit=1");
+      expect(shown).toContain(session!.username);
+    }).toPass();
+    await admin.page.keyboard.press("Home");
+    await expect.poll(async () => (await rowsByNumber(admin.page)).has(1)).toBe(true);
+  });
+
+  test("fill every row wherever the list is scrolled to, while sessions come and go", async ({ admin, adminApi }) => {
+    await admin.open();
+    const { page } = admin;
+    await page.mouse.move(640, 500);
+    for (let step = 0; step < 8; step++) {
+      await page.mouse.wheel(0, 700);
+      await adminApi.register({ username: `newcomer-${step}`, address: "10.20.7.9" });
+      await expect(async () => {
+        const numbers = [...(await rowsByNumber(page)).keys()];
+        expect(numbers.length).toBeGreaterThan(20);
+        expect(numbers).toEqual(numbers.map((_, index) => numbers[0]! + index));
+        expect(await page.locator("tbody.rows tr.awaited").count()).toBe(0);
+      }).toPass();
+    }
+    await expect(admin.news).toContainText(/new/);
+  });
+
+  test("are selected at once, and those of a search deleted in one action", async ({ admin, adminApi }) => {
+    await admin.open();
+    await admin.selectAll.check();
+    await expect(admin.page.getByText(/^[\d,]{7,} selected$/)).toBeVisible();
+    await admin.page.keyboard.press("Escape");
+
+    await admin.search("user:anna type:browser");
+    await expect.poll(() => rowCount(admin.page)).toBeLessThan(MOST / 2);
+    const found = await rowCount(admin.page);
+    expect(found).toBeGreaterThan(100);
+    await admin.selectAll.check();
+    await admin.deleteSelected.click();
+    await admin.confirm();
+    await expect(admin.page.getByText(/^[\d,]{3,} sessions deleted/)).toBeVisible();
+    // Who has signed in since may stand there, and is not one of them.
+    expect((await adminApi.list("q=user%3Aanna+type%3Abrowser")).length).toBeLessThan(20);
+    expect((await admin.tiles()).sessions).toBeGreaterThan(MOST / 2);
+  });
+});
