@@ -7,8 +7,11 @@ use std::{
 
 use super::tombstone::Tombstone;
 
-/// Rows removed in one commit: a command that comes meanwhile waits for some milliseconds.
-const PORTION: usize = 250;
+/// Rows removed in one commit when nothing else is to be done: so few that neither a command that comes meanwhile nor a
+/// check on a lone core waits for long.
+const PORTION: usize = 32;
+/// Rows removed along with other changes: these wait for the disk anyway, and the purge must keep up with new tombstones.
+const LARGE_PORTION: usize = 250;
 /// A portion goes along with other changes when there was no idle moment for this long.
 const OVERDUE_AFTER: Duration = Duration::from_secs(1);
 
@@ -53,8 +56,12 @@ impl Purge {
 
     /// What to remove next, when no command waits.
     pub(crate) fn portion(&self) -> Option<Portion> {
+        self.next(PORTION)
+    }
+
+    fn next(&self, rows: usize) -> Option<Portion> {
         let tombstone = self.tombstones.front()?;
-        let end = tombstone.ids.len().min(self.gone + PORTION);
+        let end = tombstone.ids.len().min(self.gone + rows);
         Some(Portion {
             ids: tombstone.ids[self.gone..end].to_vec(),
             finished: (end == tombstone.ids.len()).then_some(tombstone.seq),
@@ -64,7 +71,7 @@ impl Purge {
     /// The same beside other changes: only when it has waited for long, or so much waits that it would never end.
     pub(crate) fn overdue_portion(&self, now: Instant) -> Option<Portion> {
         let is_overdue = now.saturating_duration_since(self.last_at) >= OVERDUE_AFTER;
-        (is_overdue || self.tombstones.len() > MANY_TOMBSTONES).then(|| self.portion()).flatten()
+        (is_overdue || self.tombstones.len() > MANY_TOMBSTONES).then(|| self.next(LARGE_PORTION)).flatten()
     }
 
     /// Notes what a commit has made durable.
@@ -91,7 +98,8 @@ mod tests {
     #[test]
     fn every_row_is_removed_once_in_portions_and_each_tombstone_with_its_last() {
         let now = Instant::now();
-        let mut purge = Purge::new(vec![Tombstone { seq: 4, ids: (0..600).collect() }], now);
+        let rows = (2 * PORTION + PORTION / 2) as u64;
+        let mut purge = Purge::new(vec![Tombstone { seq: 4, ids: (0..rows).collect() }], now);
         let second = purge.tombstone(vec![1_000]);
         assert_eq!(second.seq, 5);
         purge.note(Some(second), None, now);
@@ -102,7 +110,8 @@ mod tests {
             purge.note(None, Some(portion), now);
         }
 
-        assert_eq!(portions, [(250, None), (250, None), (100, Some(4)), (1, Some(5))]);
+        let portion = (PORTION, None);
+        assert_eq!(portions, [portion, portion, (PORTION / 2, Some(4)), (1, Some(5))]);
         assert!(!purge.is_pending());
     }
 
