@@ -36,7 +36,7 @@ pub(crate) fn cargo_build(workspace: &Workspace) -> Command {
         .env("RUSTC", RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", LINKER)
-        .args(["build", "-Zbuild-std=std,panic_abort"]);
+        .args(["build", "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
     cargo
 }
 
