@@ -16,6 +16,7 @@ mod keepwatch;
 mod node;
 mod peers;
 mod prune;
+mod rename;
 mod shrink;
 mod site;
 mod stages;

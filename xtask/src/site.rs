@@ -10,15 +10,17 @@ use crate::assets::{Asset, sha256};
 use crate::bindgen::bind;
 use crate::node::Node;
 use crate::prune::prune;
+use crate::rename::shorten;
 use crate::steps::say;
 use crate::workspace::Workspace;
 use crate::{files, shrink, wasm_toolchain};
 
 /// How a site is made. A change here makes another site out of the same inputs.
-const RECIPE: [&str; 5] = [
+const RECIPE: [&str; 6] = [
     include_str!("site.rs"),
     include_str!("prune.rs"),
     include_str!("bindgen.rs"),
+    include_str!("rename.rs"),
     include_str!("shrink.rs"),
     include_str!("assets.rs"),
 ];
@@ -68,6 +70,7 @@ impl Site {
     fn make(wasm: &Path, css: &Path, node: Option<&Node>, work: &Path) -> Result<Self> {
         say("console: wasm-bindgen");
         let bound = bind(prune(&files::read(wasm)?)?, work)?;
+        shorten(&bound)?;
         let style = work.join("console.css");
         files::write(&style, files::read(css)?)?;
         if let Some(node) = node {
