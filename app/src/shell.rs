@@ -1,11 +1,16 @@
 //! The document around a page.
 
+mod icon_sheet;
+
 use leptos::{nonce::use_nonce, prelude::*};
 
+use self::icon_sheet::icon_sheet;
 use crate::{
     app::{App, is_scripted},
-    components::icon::icon_sheet,
-    pages::PageData,
+    pages::{
+        PageData,
+        sessions::{RowsHtml, row::rows_html},
+    },
 };
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
@@ -28,6 +33,9 @@ pub struct Assets {
 pub fn shell() -> impl IntoView {
     let assets = use_context::<Assets>().unwrap_or_default();
     let page = use_context::<PageData>();
+    if let Some(PageData::Sessions(data)) = &page {
+        provide_context(RowsHtml(rows_html(data)));
+    }
     let scripted = page.as_ref().is_some_and(is_scripted) && !assets.js.is_empty();
     view! {
         <!DOCTYPE html>

@@ -15,7 +15,7 @@ mod hold;
 mod list;
 mod picked;
 #[cfg(feature = "ssr")]
-mod row;
+pub(crate) mod row;
 mod scroll;
 mod table;
 mod tiles;
@@ -36,6 +36,10 @@ use crate::{
     paths,
     session::query::SessionQuery,
 };
+
+/// The rows as they stand in the document: HTML that the server alone writes, in context there.
+#[derive(Clone, Debug, Default)]
+pub struct RowsHtml(pub String);
 
 /// See [`SessionsData`].
 #[component]

@@ -4,17 +4,16 @@
 //! session and the texts. A slot whose session has gone is used again. Last-active instants are atomic, so that a touch
 //! needs no more than shared access.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+mod cells;
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use app::{
     session::{
-        Session, SessionId, SessionType, TokenHash,
+        SessionId, TokenHash,
         page::{Counts, Revision},
     },
     time::Timestamp,
@@ -323,93 +322,6 @@ impl Table {
 
     pub(crate) fn agents_containing(&self, part: &str) -> Option<(&[u32], Vec<u8>)> {
         Some((&self.agents, self.user_agents.containing(part)?))
-    }
-
-    /// The whole session.
-    pub(crate) fn session(&self, slot: Slot) -> Session {
-        Session {
-            id: self.id(slot),
-            username: self.usernames.text(self.user(slot)).clone(),
-            session_type: self.session_type(slot),
-            address: self.address(slot),
-            server_name: self.server_names.text(self.server(slot)).clone(),
-            user_agent: self.user_agents.text(self.agent(slot)).clone(),
-            client: self.user_agents.words(self.agent(slot)).clone(),
-            created_at: self.created_at(slot),
-            last_active_at: self.last_active_at(slot),
-        }
-    }
-
-    fn row(&self, slot: Slot) -> Row<'_> {
-        Row {
-            id: self.id(slot),
-            token_hash: TokenHash(self.tokens[slot as usize]),
-            session_type: self.session_type(slot),
-            address: self.address(slot),
-            created_at: self.created_at(slot),
-            last_active_at: self.last_active_at(slot),
-            username: self.usernames.text(self.user(slot)),
-            server_name: self.server_names.text(self.server(slot)),
-            user_agent: self.user_agents.text(self.agent(slot)),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn id(&self, slot: Slot) -> SessionId {
-        SessionId(self.ids[slot as usize])
-    }
-
-    /// Its number in `usernames`.
-    #[inline]
-    pub(crate) fn user(&self, slot: Slot) -> u32 {
-        self.users[slot as usize]
-    }
-
-    /// Its number in `server_names`.
-    #[inline]
-    pub(crate) fn server(&self, slot: Slot) -> u32 {
-        self.servers[slot as usize]
-    }
-
-    /// Its number in `user_agents`.
-    #[inline]
-    pub(crate) fn agent(&self, slot: Slot) -> u32 {
-        self.agents[slot as usize]
-    }
-
-    /// The position of its type in [`SessionType::ALL`].
-    #[inline]
-    pub(crate) fn type_index(&self, slot: Slot) -> usize {
-        usize::from(self.types[slot as usize])
-    }
-
-    pub(crate) fn session_type(&self, slot: Slot) -> SessionType {
-        SessionType::ALL[self.type_index(slot)]
-    }
-
-    pub(crate) fn address(&self, slot: Slot) -> IpAddr {
-        self.addresses.get(slot as usize)
-    }
-
-    /// A number that orders most addresses.
-    #[inline]
-    pub(crate) fn address_place(&self, slot: Slot) -> u64 {
-        self.addresses.place(slot as usize)
-    }
-
-    /// A number that orders addresses: all of IPv4, then IPv6, each by value.
-    #[inline]
-    pub(crate) fn address_key(&self, slot: Slot) -> (bool, u128) {
-        self.addresses.key(slot as usize)
-    }
-
-    pub(crate) fn created_at(&self, slot: Slot) -> Timestamp {
-        Timestamp::from_millis(self.created_at[slot as usize])
-    }
-
-    #[inline]
-    pub(crate) fn last_active_at(&self, slot: Slot) -> Timestamp {
-        Timestamp::from_millis(self.last_active_at[slot as usize].load(Ordering::Relaxed))
     }
 
     /// The tiles.

@@ -1,5 +1,7 @@
 //! The table, and the sessions that other tests of the store put into one.
 
+use app::session::SessionType;
+
 use super::{super::stored_texts::ReadTexts, *};
 
 /// A session with its own token, for tests.

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::{hold::Row, picked::Picked};
-use crate::session::{Session, SessionId};
+use crate::session::{Session, SessionId, page::Page};
 
 /// What stands in a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,11 @@ pub(super) struct Shown {
 }
 
 impl Content {
+    /// The rows of a page that has just been read, as the user of this name sees them.
+    pub(super) fn of_page(page: &Page, viewer: &str) -> Vec<Self> {
+        page.sessions.iter().map(|session| Self::of(&Row::live(session), viewer)).collect()
+    }
+
     /// A row as the user of this name sees it.
     pub(super) fn of(row: &Row, viewer: &str) -> Self {
         let own = &*row.session.username == viewer;

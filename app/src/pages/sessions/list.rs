@@ -12,13 +12,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 use send_wrapper::SendWrapper;
 
 pub(super) use self::deleting::Asking;
-use super::{
-    content::Content,
-    drawn::DrawnRows,
-    follower::Follower,
-    hold::{News, Row},
-    picked::Picked,
-};
+use super::{content::Content, drawn::DrawnRows, follower::Follower, hold::News, picked::Picked};
 use crate::{
     browser::{self, channel::Link},
     components::{clock::Clock, notice::failure, status::Status},
@@ -123,8 +117,7 @@ impl List {
     pub(super) fn new(data: &SessionsData) -> Self {
         let SessionsData { viewer, query, page, columns, now, confirm, notice, bad_search, .. } = data;
         let search_problem = bad_search.as_ref().map(|bad| bad.problem.clone());
-        let contents: Vec<_> =
-            page.sessions.iter().map(|session| Content::of(&Row::live(session), &viewer.username)).collect();
+        let contents = Content::of_page(page, &viewer.username);
         let visible = (query.first, query.first + contents.len() as u64);
         let checked_beforehand = if is_browser() { browser::checked_beforehand() } else { Vec::new() };
         Self {

@@ -16,14 +16,19 @@ use crate::{
         clock::{Clock, instant},
         reactive::text,
     },
+    pages::SessionsData,
     session::Session,
 };
 
-/// The rows in these places, the first of which is the row of this number. There is always one, so that the browser has
-/// something to make more of.
-pub(super) fn rows_html(contents: &[Content], first: u64, clock: Clock) -> String {
-    let contents = if contents.is_empty() { &[Content::Beyond] } else { contents };
-    (first..).zip(contents).map(|(number, content)| row(number, content, clock).to_html()).collect()
+/// The rows of a page. There is always one, so that the browser has something to make more of.
+pub(crate) fn rows_html(data: &SessionsData) -> String {
+    let SessionsData { viewer, query, page, now, .. } = data;
+    let mut contents = Content::of_page(page, &viewer.username);
+    if contents.is_empty() {
+        contents.push(Content::Beyond);
+    }
+    let clock = Clock::new(*now);
+    (query.first..).zip(&contents).map(|(number, content)| row(number, content, clock).to_html()).collect()
 }
 
 fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {

@@ -4,7 +4,7 @@ use leptos::{prelude::*, tachys::html::InertElement};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement, Node};
 
-use super::{list::List, picked::Header};
+use super::{RowsHtml, list::List, picked::Header};
 use crate::{
     components::{
         icon::icon,
@@ -114,6 +114,7 @@ fn Rows(list: List) -> impl IntoView {
             list.ask_one(place);
         }
     };
+    let RowsHtml(html) = use_context().unwrap_or_default();
     view! {
         <tbody
             role="rowgroup"
@@ -124,21 +125,8 @@ fn Rows(list: List) -> impl IntoView {
             on:focusin=move |_| list.hands(|hands| hands.focused = true)
             on:focusout=left
             on:click=click
-            inner_html=rows_html(list)
+            inner_html=html
         ></tbody>
-    }
-}
-
-/// The rows as they stand in the document: the server alone writes them.
-fn rows_html(list: List) -> String {
-    #[cfg(feature = "ssr")]
-    return list
-        .contents
-        .with_untracked(|contents| super::row::rows_html(contents, list.first.get_untracked(), list.clock));
-    #[cfg(not(feature = "ssr"))]
-    {
-        _ = list;
-        String::new()
     }
 }
 
