@@ -37,11 +37,33 @@ pub struct View {
 pub struct Held {
     /// The newest session id when the list was read; newer sessions are counted, not shown.
     pub as_of: SessionId,
+    /// The part of the list that they are: number of the first row, and how many were asked for. When the query asks for
+    /// another part, the server answers with a [`HeldPart`] first.
+    pub first: u64,
+    /// See `first`.
+    pub limit: u32,
     /// The rows in the order in which they are shown, at most [`MAX_LIMIT`](crate::session::query::MAX_LIMIT).
     pub ids: Vec<SessionId>,
 }
 
+/// Another part of a list whose order holds: every session of the list stands in one part, whatever has happened since
+/// it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldPart {
+    /// Which view asked for it.
+    pub view: u32,
+    /// The rows of the part, those that have ended included. With them the view is what is shown from now on.
+    pub held: Held,
+    /// How many rows the list has as it is held.
+    pub total: u64,
+}
+
 impl View {
+    /// Whether it asks for another part of the list than the one whose rows it says it holds.
+    pub fn turns_to_another_part(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| (held.first, held.limit) != (self.query.first, self.query.limit))
+    }
+
     /// A short name of this view: the same for equal views, almost surely different for others (FNV-1a of its JSON).
     pub fn key(&self) -> u32 {
         let json = serde_json::to_vec(self).unwrap_or_default();
@@ -69,6 +91,8 @@ pub enum ServerMessage {
     Snapshot(Snapshot),
     /// What has changed in a view.
     Patch(Patch),
+    /// Which rows a view holds that has scrolled; a snapshot of them follows.
+    Held(HeldPart),
     /// Nothing has changed; the link is alive.
     Tick(Timestamp),
 }

@@ -15,6 +15,18 @@ async function rowsByNumber(page: Page): Promise<Map<number, string>> {
   return new Map(rows);
 }
 
+/** The ids of the shown sessions by the number of their row. */
+async function idsByNumber(page: Page): Promise<[number, string][]> {
+  const rows = await page.evaluate(() => {
+    const rows = document.querySelectorAll<HTMLElement>("tbody.rows tr:not([hidden], .awaited)");
+    return [...rows].map((row) => {
+      return [Number(row.getAttribute("aria-rowindex")) - 1, row.querySelector("input")!.value] as [number, string];
+    });
+  });
+  // A session that ended before it was ever shown has none.
+  return rows.filter(([, id]) => id !== "");
+}
+
 /** How many rows the table says it has. */
 async function rowCount(page: Page): Promise<number> {
   return Number(await page.getByRole("table").getAttribute("aria-rowcount")) - 1;
@@ -50,6 +62,30 @@ test.describe("a million sessions", () => {
       }).toPass();
     }
     await expect(admin.news).toContainText(/new/);
+  });
+
+  test("keep their places while the list is scrolled, however many become active meanwhile", async ({ admin }) => {
+    await admin.open();
+    const { page } = admin;
+    await page.mouse.move(640, 500);
+    const placeOf = new Map<string, number>();
+    const idAt = new Map<number, string>();
+    const look = async () => {
+      for (const [number, id] of await idsByNumber(page)) {
+        expect(idAt.get(number) ?? id, `row ${number}`).toBe(id);
+        expect(placeOf.get(id) ?? number, `session ${id}`).toBe(number);
+        idAt.set(number, id);
+        placeOf.set(id, number);
+      }
+    };
+    for (const distance of [...Array<number>(10).fill(900), ...Array<number>(10).fill(-900)]) {
+      await look();
+      await page.mouse.wheel(0, distance);
+      await expect(page.locator("tbody.rows tr.awaited")).toHaveCount(0);
+    }
+    await look();
+    expect(idAt.size).toBeGreaterThan(150);
+    await expect(admin.news).toBeVisible();
   });
 
   test("are selected at once, and those of a search deleted in one action", async ({ admin, adminApi }) => {

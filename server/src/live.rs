@@ -4,6 +4,7 @@
 //! a slow reader; it gets a snapshot, never a backlog. The socket is bound to its session and closes with it.
 
 mod frame_json;
+mod held_order;
 pub mod hub;
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
@@ -23,7 +24,10 @@ use axum::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use self::hub::{Frame, Watched};
+use self::{
+    held_order::HeldOrder,
+    hub::{Frame, Watched},
+};
 use crate::state::AppState;
 
 /// How often the tab is told that the link is alive.
@@ -50,7 +54,7 @@ pub async fn upgrade(
         let _waited_for = waited_for;
         state.metrics.live_tabs.fetch_add(1, Ordering::Relaxed);
         let metrics = state.metrics.clone();
-        Tab { state, asker, socket, frames: None, shown: None }.converse().await;
+        Tab { state, asker, socket, frames: None, shown: None, order: None }.converse().await;
         metrics.live_tabs.fetch_sub(1, Ordering::Relaxed);
     })
 }
@@ -62,6 +66,8 @@ struct Tab {
     frames: Option<watch::Receiver<Arc<Frame>>>,
     /// The number of the last frame that was sent.
     shown: Option<u64>,
+    /// The order that the tab holds, if it has scrolled since.
+    order: Option<HeldOrder>,
 }
 
 /// Why a conversation is over.
@@ -122,13 +128,33 @@ impl Tab {
             Ok(ClientMessage::Watch(_)) if self.asker.role != Role::Administrator => {
                 Err(Over::Close { code: 4403, reason: "only an administrator may watch" })
             }
-            Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => self.watch(Watched::List(view)).await,
+            Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => self.watch_list(view).await,
             Ok(ClientMessage::Watch(_)) => {
                 Err(Over::Close { code: 1008, reason: "the view is too large or its search cannot be understood" })
             }
             Ok(ClientMessage::WatchOwn) => self.watch(Watched::Own(self.asker.username.clone())).await,
             Err(_) => Err(Over::Close { code: 1008, reason: "the message cannot be read" }),
         }
+    }
+
+    async fn watch_list(&mut self, mut view: View) -> Result<(), Over> {
+        if view.held.is_none() {
+            self.order = None;
+        }
+        if view.turns_to_another_part() {
+            let order = match self.order.take().filter(|order| order.is_of(&view)) {
+                Some(order) => Some(order),
+                None => self.state.hub.read_order(&view).await,
+            };
+            let Some(order) = order else {
+                return Err(Over::Close { code: 1011, reason: "the order cannot be read" });
+            };
+            let part = order.part(&view);
+            self.order = Some(order).filter(HeldOrder::can_be_kept);
+            view.held = Some(part.held.clone());
+            self.say(&ServerMessage::Held(part)).await?;
+        }
+        self.watch(Watched::List(view)).await
     }
 
     async fn watch(&mut self, view: Watched) -> Result<(), Over> {
@@ -160,9 +186,12 @@ impl Tab {
     }
 
     async fn tick(&mut self) -> Result<(), Over> {
-        let tick = serde_json::to_string(&ServerMessage::Tick(self.state.sessions.now())).unwrap_or_default();
-        self.send(Message::Text(tick.into())).await?;
+        self.say(&ServerMessage::Tick(self.state.sessions.now())).await?;
         self.send(Message::Ping(axum::body::Bytes::new())).await
+    }
+
+    async fn say(&mut self, message: &ServerMessage) -> Result<(), Over> {
+        self.send(Message::Text(serde_json::to_string(message).unwrap_or_default().into())).await
     }
 
     async fn send(&mut self, message: Message) -> Result<(), Over> {

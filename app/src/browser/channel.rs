@@ -176,7 +176,17 @@ impl Channel {
         self.failures.set(0);
         let text = event.unchecked_into::<MessageEvent>().data().as_string().unwrap_or_default();
         if let Ok(message) = serde_json::from_slice(text.as_bytes()) {
+            self.note_what_is_held(&message);
             (self.heard)(Heard::Message(message));
+        }
+    }
+
+    /// What is held is asked for again at the next connection, from a server that does not remember it.
+    fn note_what_is_held(&self, message: &ServerMessage) {
+        if let (ServerMessage::Held(part), Some(ClientMessage::Watch(view))) = (message, &mut *self.wanted.borrow_mut())
+            && part.view == view.key()
+        {
+            view.held = Some(part.held.clone());
         }
     }
 

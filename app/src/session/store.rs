@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{
     Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
     page::{Page, Revision},
-    query::{Filter, SessionQuery},
+    query::{Filter, SessionQuery, Sort},
     selection::{DeletePreview, Deleted, SelectedCounts, Selection},
 };
 use crate::time::Timestamp;
@@ -136,6 +136,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Part of the list at `now`. At most one pass over all sessions; by last activity without a search, hardly more for
     /// a million than for a thousand.
     fn list(&self, query: &SessionQuery, now: Timestamp) -> Page;
+
+    /// The ids of all sessions that match at `now`, in this order. A pass over all sessions that sorts what it finds.
+    fn ids(&self, filter: &Filter, sort: Sort, now: Timestamp) -> Vec<SessionId>;
 
     /// How many sessions a user has. Constant cost.
     fn count_of_user(&self, username: &str) -> u64;

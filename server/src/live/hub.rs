@@ -17,7 +17,10 @@ use futures_util::StreamExt;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
-use super::frame_json;
+use super::{
+    frame_json,
+    held_order::{HeldOrder, KeptRows},
+};
 
 /// The shortest time between two frames of one view: a sign-in or an end is shown within a tenth of a second.
 const PACE: Duration = Duration::from_millis(75);
@@ -66,6 +69,7 @@ pub struct LiveHub {
     sessions: Arc<Sessions>,
     tasks: TaskTracker,
     views: Mutex<HashMap<Watched, Followed>>,
+    kept_rows: KeptRows,
 }
 
 /// A view that a task follows.
@@ -95,7 +99,7 @@ impl Followed {
 impl LiveHub {
     /// A hub without views. Each view is a task of `tasks` until no tab shows it any more.
     pub fn new(sessions: Arc<Sessions>, tasks: TaskTracker) -> Self {
-        Self { sessions, tasks, views: Mutex::default() }
+        Self { sessions, tasks, views: Mutex::default(), kept_rows: KeptRows::default() }
     }
 
     /// Follows a view. The first frame is there at once and knows of every change so far: whoever asks to see what is
@@ -125,6 +129,12 @@ impl LiveHub {
         }
         self.tasks.spawn(self.clone().follow(view, first, followed, revisions));
         Some(receiver)
+    }
+
+    /// The order that a view holds; see [`HeldOrder::read`].
+    pub(super) async fn read_order(&self, view: &View) -> Option<HeldOrder> {
+        let (sessions, view, kept) = (self.sessions.clone(), view.clone(), self.kept_rows.clone());
+        tokio::task::spawn_blocking(move || HeldOrder::read(&sessions, &view, &kept)).await.ok().flatten()
     }
 
     /// A view that is followed already, and what keeps it from being forgotten.

@@ -132,7 +132,7 @@ fn find_in_order<K: Ord + Copy>(
 }
 
 /// The place of each type in the alphabet, as lists show it.
-fn type_places() -> [u64; 3] {
+pub(crate) fn type_places() -> [u64; 3] {
     SessionType::ALL.map(|one| SessionType::ALL.iter().filter(|other| other.label() < one.label()).count() as u64)
 }
 

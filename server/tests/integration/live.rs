@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use app::{
-    live::{ClientMessage, Held, ServerMessage, Snapshot, View},
+    live::{ClientMessage, Held, HeldPart, ServerMessage, Snapshot, View},
     session::{
         SessionId, SessionType,
         page::Counts,
@@ -66,7 +66,16 @@ async fn follow(socket: &mut Socket, state: &mut Snapshot, wanted: impl Fn(&Snap
         match hear(socket).await.unwrap() {
             ServerMessage::Snapshot(snapshot) => *state = snapshot,
             ServerMessage::Patch(patch) => state.apply(patch),
-            ServerMessage::Tick(_) => {}
+            ServerMessage::Held(_) | ServerMessage::Tick(_) => {}
+        }
+    }
+}
+
+/// The rows of the part that a held view has turned to.
+async fn part_of(socket: &mut Socket) -> HeldPart {
+    loop {
+        if let ServerMessage::Held(part) = hear(socket).await.unwrap() {
+            return part;
         }
     }
 }
@@ -108,7 +117,8 @@ async fn a_held_view_keeps_its_rows_and_counts_what_is_new() {
     let (anna, berta) = (server.user("anna").await, server.user("berta").await);
     let address = listen(&server).await;
     let mut socket = open(address, &admin).await;
-    let held = Held { as_of: SessionId(berta.id), ids: vec![SessionId(berta.id), SessionId(anna.id)] };
+    let held =
+        Held { as_of: SessionId(berta.id), first: 0, limit: 50, ids: vec![SessionId(berta.id), SessionId(anna.id)] };
     say(&mut socket, &ClientMessage::Watch(View { query: SessionQuery::default(), held: Some(held) })).await;
     let mut state = Snapshot::default();
     follow(&mut socket, &mut state, |state| state.sessions.len() == 2).await;
@@ -117,6 +127,55 @@ async fn a_held_view_keeps_its_rows_and_counts_what_is_new() {
     follow(&mut socket, &mut state, |state| state.newer == 1 && state.sessions.len() == 1).await;
     assert_eq!(state.sessions[0].id, SessionId(anna.id));
     assert_eq!(state.total, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_scrolls_a_held_list_sees_each_row_once_whatever_happens_meanwhile() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let mut users = Vec::new();
+    for _ in 0..20 {
+        server.clock.advance(Duration::from_secs(1));
+        users.push(server.signed_in("anna", SessionType::Browser).await);
+    }
+    let address = listen(&server).await;
+    let mut socket = open(address, &admin).await;
+    let newest_first: Vec<_> = users.iter().rev().map(|user| SessionId(user.id)).collect();
+    let filter = Filter { session_type: None, search: "anna".to_owned() };
+    let query = |first| SessionQuery { filter: filter.clone(), first, limit: 5, ..SessionQuery::default() };
+    let as_of = newest_first[0];
+    let mut held = Held { as_of, first: 0, limit: 5, ids: newest_first[..5].to_vec() };
+    let mut seen = held.ids.clone();
+    for first in [5, 10, 15] {
+        // Whoever stands last becomes active, one who is to come ends, somebody new signs in.
+        server.clock.advance(Duration::from_secs(1));
+        users[0].get("/api/v1/session").await;
+        let ended = users[20 - first as usize - 3].id;
+        admin.delete(&format!("/api/v1/sessions/{ended}")).await;
+        server.signed_in("anna", SessionType::Browser).await;
+
+        let asked = View { query: query(first), held: Some(held) };
+        say(&mut socket, &ClientMessage::Watch(asked.clone())).await;
+        let part = part_of(&mut socket).await;
+        assert_eq!((part.view, part.held.first, part.total), (asked.key(), first, 19), "the first to end came before");
+        held = part.held;
+        let shown = View { query: query(first), held: Some(held.clone()) }.key();
+        let mut state = Snapshot::default();
+        follow(&mut socket, &mut state, |state| state.view == shown).await;
+        let there: Vec<_> = held.ids.iter().copied().filter(|id| id.0 != ended).collect();
+        assert_eq!(state.sessions.iter().map(|session| session.id).collect::<Vec<_>>(), there);
+        seen.append(&mut held.ids.clone());
+    }
+    let mut expected: Vec<_> = newest_first.iter().copied().filter(|id| id.0 != users[12].id).collect();
+    seen.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+
+    // Another part of nothing that is held is no part.
+    held.ids.clear();
+    let back = View { query: query(0), held: Some(held) };
+    say(&mut socket, &ClientMessage::Watch(back)).await;
+    assert_eq!(part_of(&mut socket).await.held.ids, newest_first[..5]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

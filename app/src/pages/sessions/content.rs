@@ -14,6 +14,8 @@ pub(super) enum Content {
     Beyond,
     /// A row that is on its way.
     Awaited,
+    /// A session that ended before it was ever shown here.
+    Ended,
     /// A session.
     Shown(Shown),
 }
@@ -37,16 +39,27 @@ impl Content {
 
     /// A row as the user of this name sees it.
     pub(super) fn of(row: &Row, viewer: &str) -> Self {
-        let own = &*row.session.username == viewer;
-        Self::Shown(Shown { session: row.session.clone(), ended: row.ended, own })
+        match &row.session {
+            Some(session) => {
+                let own = &*session.username == viewer;
+                Self::Shown(Shown { session: session.clone(), ended: row.ended, own })
+            }
+            None if row.ended => Self::Ended,
+            None => Self::Awaited,
+        }
     }
 
     /// The session, if there is one.
     pub(super) fn shown(&self) -> Option<&Shown> {
         match self {
             Self::Shown(shown) => Some(shown),
-            Self::Beyond | Self::Awaited => None,
+            Self::Beyond | Self::Awaited | Self::Ended => None,
         }
+    }
+
+    /// Whether it is a session that has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self, Self::Ended | Self::Shown(Shown { ended: true, .. }))
     }
 
     /// The session, if it can be deleted.
@@ -57,7 +70,7 @@ impl Content {
     /// Whether a session of someone else is there, or may be.
     pub(super) fn is_others(&self) -> bool {
         match self {
-            Self::Beyond => false,
+            Self::Beyond | Self::Ended => false,
             Self::Awaited => true,
             Self::Shown(shown) => !shown.own,
         }
@@ -68,7 +81,7 @@ impl Content {
         match self {
             Self::Beyond => "row",
             Self::Awaited => "row awaited",
-            Self::Shown(Shown { ended: true, .. }) => "row ended",
+            Self::Ended | Self::Shown(Shown { ended: true, .. }) => "row ended",
             Self::Shown(Shown { own: true, .. }) => "row own",
             Self::Shown(_) => "row",
         }

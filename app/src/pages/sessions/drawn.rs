@@ -174,6 +174,10 @@ impl DrawnRow {
         if (before == Content::Beyond) != (*content == Content::Beyond) {
             self.row.set_hidden(*content == Content::Beyond);
         }
+        if before.has_ended() != content.has_ended() {
+            self.gone.set_hidden(!content.has_ended());
+            self.checkbox.set_hidden(content.has_ended());
+        }
         self.put_session(before.shown(), content.shown());
     }
 
@@ -230,13 +234,6 @@ impl DrawnRow {
             |at| set(&self.time, "datetime", at.map(|at| at.to_string()).as_deref()),
         );
         change.of(|shown| shown.own, |own| self.you.set_hidden(own != Some(true)));
-        change.of(
-            |shown| shown.ended,
-            |ended| {
-                self.gone.set_hidden(ended != Some(true));
-                self.checkbox.set_hidden(ended == Some(true));
-            },
-        );
         change.of(
             |shown| (shown.session.id, shown.in_words()),
             |named| {

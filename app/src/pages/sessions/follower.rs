@@ -1,11 +1,12 @@
 //! What the list shows and what it asks for: the state between the live channel and the rows.
 //!
 //! At any time it watches one [`View`]. Frames of other views are passed over. An order that holds is a view of its
-//! own; to let go, to scroll or to filter is to read anew, and what was read may be held again.
+//! own; to scroll is then to turn to another part of what is held. To let go or to filter is to read anew, and what was
+//! read may be held again.
 
 use super::hold::{Hands, Hold, News, Row};
 use crate::{
-    live::{ServerMessage, Snapshot, View},
+    live::{HeldPart, ServerMessage, Snapshot, View},
     session::{SessionId, page::Page, query::SessionQuery},
     time::Timestamp,
 };
@@ -61,7 +62,7 @@ impl Follower {
 
     /// How many rows the list has as it is shown.
     pub(super) fn total(&self) -> u64 {
-        self.hold.as_ref().map_or(self.state.total, |hold| hold.total)
+        self.hold.as_ref().map_or(self.state.total, |hold| hold.rows)
     }
 
     /// The newest session when the list as it is shown was read.
@@ -76,7 +77,7 @@ impl Follower {
 
     /// Rows whose session has ended while the order held.
     pub(super) fn ended(&self) -> impl Iterator<Item = SessionId> {
-        self.rows.iter().filter(|row| row.ended).map(|row| row.session.id)
+        self.rows.iter().filter(|row| row.ended).map(|row| row.id)
     }
 
     /// What has happened while the order held.
@@ -130,6 +131,10 @@ impl Follower {
         match message {
             ServerMessage::Snapshot(snapshot) if snapshot.view == self.key => self.state = snapshot,
             ServerMessage::Patch(patch) if patch.view == self.key && !self.reading => self.state.apply(patch),
+            ServerMessage::Held(part) if part.view == self.key => {
+                self.turn_to(part);
+                return Some(None);
+            }
             _ => return None,
         }
         match &self.hold {
@@ -146,7 +151,12 @@ impl Follower {
         if *query != self.view.query {
             return None;
         }
-        let newer = self.hold.as_ref().map_or(0, |hold| page.total.saturating_sub(hold.total));
+        if self.view.turns_to_another_part() {
+            // Nobody there who knows the order that is held: it is read anew.
+            self.hold = None;
+            self.view.held = None;
+        }
+        let newer = self.hold.as_ref().map_or(0, |hold| hold.came(page.total));
         self.state = snapshot(page, self.key, self.state.now, newer);
         match &self.hold {
             Some(_) => self.rows.iter_mut().for_each(|row| row.follow_if_there(&self.state.sessions)),
@@ -154,6 +164,18 @@ impl Follower {
         }
         self.reading = false;
         Some(self.next())
+    }
+
+    /// Another part of the list that is held: its rows are known when the next frame comes, unless they were before.
+    fn turn_to(&mut self, part: HeldPart) {
+        let known = |id| self.rows.iter().find(|row| row.id == id).cloned();
+        self.rows = part.held.ids.iter().map(|id| known(*id).unwrap_or_else(|| Row::awaited(*id))).collect();
+        self.first = part.held.first;
+        if let Some(hold) = &mut self.hold {
+            hold.rows = part.total;
+        }
+        self.view.held = Some(part.held);
+        self.key = self.view.key();
     }
 
     fn show(&mut self) {
@@ -166,7 +188,7 @@ impl Follower {
             Some((first, limit)) => {
                 self.view.query.first = first;
                 self.view.query.limit = limit;
-                Some(self.read())
+                Some(if self.hold.is_some() { self.ask() } else { self.read() })
             }
             None => self.settle(),
         }
@@ -176,8 +198,8 @@ impl Follower {
     fn settle(&mut self) -> Option<View> {
         match (self.hands.are_on_the_list(), self.hold.is_some()) {
             (true, false) if !self.reading => {
-                let hold = Hold::of(&self.state, &self.rows);
-                self.view.held = Some(hold.held());
+                let hold = Hold::of(&self.state);
+                self.view.held = Some(hold.held(&self.rows, &self.view.query));
                 self.hold = Some(hold);
                 Some(self.ask())
             }

@@ -2,7 +2,11 @@
 
 use crate::{
     live::{Held, Snapshot},
-    session::{Session, SessionId, query::Filter, selection::grouped},
+    session::{
+        Session, SessionId,
+        query::{Filter, SessionQuery},
+        selection::grouped,
+    },
 };
 
 /// What the user's hands do with the list. While any of it is so, the order holds.
@@ -28,8 +32,10 @@ impl Hands {
 /// A row of the list as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    /// The session, as it was last seen.
-    pub(super) session: Session,
+    /// Which session.
+    pub(super) id: SessionId,
+    /// The session as it was last seen, if it ever was.
+    pub(super) session: Option<Session>,
     /// Whether it has ended since the list was read.
     pub(super) ended: bool,
 }
@@ -37,12 +43,17 @@ pub(super) struct Row {
 impl Row {
     /// A row of a session that is there.
     pub(super) fn live(session: &Session) -> Self {
-        Self { session: session.clone(), ended: false }
+        Self { id: session.id, session: Some(session.clone()), ended: false }
+    }
+
+    /// A row of which only the place is known yet.
+    pub(super) fn awaited(id: SessionId) -> Self {
+        Self { id, session: None, ended: false }
     }
 
     /// Takes over what is now known of the session: nothing, when it has ended.
     fn follow(&mut self, sessions: &[Session]) {
-        match find(sessions, self.session.id) {
+        match find(sessions, self.id) {
             Some(session) => *self = Self::live(session),
             None => self.ended = true,
         }
@@ -50,7 +61,7 @@ impl Row {
 
     /// Takes over what is now known of the session, from a part of the list that need not contain it.
     pub(super) fn follow_if_there(&mut self, sessions: &[Session]) {
-        if let Some(session) = find(sessions, self.session.id) {
+        if let Some(session) = find(sessions, self.id) {
             *self = Self::live(session);
         }
     }
@@ -65,21 +76,27 @@ fn find(sessions: &[Session], id: SessionId) -> Option<&Session> {
 pub(super) struct Hold {
     /// The newest session then.
     pub(super) as_of: SessionId,
+    /// How many rows the list has, those included that have ended since.
+    pub(super) rows: u64,
     /// How many sessions matched then.
-    pub(super) total: u64,
-    ids: Vec<SessionId>,
+    total: u64,
 }
 
 impl Hold {
     /// Holds the list as it was read.
-    pub(super) fn of(read: &Snapshot, rows: &[Row]) -> Self {
-        let ids = rows.iter().map(|row| row.session.id).collect();
-        Self { as_of: read.as_of, total: read.total, ids }
+    pub(super) fn of(read: &Snapshot) -> Self {
+        Self { as_of: read.as_of, rows: read.total, total: read.total }
     }
 
-    /// What the server is asked to keep telling of.
-    pub(super) fn held(&self) -> Held {
-        Held { as_of: self.as_of, ids: self.ids.clone() }
+    /// What the server is asked to keep telling of: these rows, which are that part of the list.
+    pub(super) fn held(&self, rows: &[Row], query: &SessionQuery) -> Held {
+        let ids = rows.iter().map(|row| row.id).collect();
+        Held { as_of: self.as_of, first: query.first, limit: query.limit, ids }
+    }
+
+    /// How many sessions have come since that match, as far as their number tells.
+    pub(super) fn came(&self, total: u64) -> u64 {
+        total.saturating_sub(self.total)
     }
 
     /// Changes the rows in place; those whose session has ended are marked.
@@ -145,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_ended_follows_from_what_is_new_and_what_there_is() {
-        let hold = Hold { as_of: SessionId(9), total: 100, ids: Vec::new() };
+        let hold = Hold { as_of: SessionId(9), rows: 100, total: 100 };
         let news = |total, newer, search: &str| {
             let filter = Filter { search: search.to_owned(), ..Filter::default() };
             hold.news(&Snapshot { total, newer, ..Snapshot::default() }, &filter)

@@ -40,7 +40,7 @@ fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
     let last_active = shown.map(|shown| shown.session.last_active_at);
     let is_active = last_active.is_some_and(|at| clock.is_active(at));
     let deletable = shown.filter(|shown| shown.is_deletable());
-    let (own, ended) = (shown.is_some_and(|shown| shown.own), shown.is_some_and(|shown| shown.ended));
+    let (own, ended) = (shown.is_some_and(|shown| shown.own), content.has_ended());
     let mark = Mark::of(content, &Picked::default());
     let (address, server_name) =
         (of(|session| session.address.to_string()), of(|session| session.server_name.to_string()));

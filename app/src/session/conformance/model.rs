@@ -253,6 +253,8 @@ impl Model {
         let page = store.list(query, self.now());
         assert_eq!((page.total, page.counts), (sessions.len() as u64, counts));
         assert_eq!(page.as_of, self.known.last().map_or(SessionId(0), |(id, _)| *id));
+        let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
+        assert_eq!(store.ids(&query.filter, query.sort, self.now()), ids, "for {query:?}");
         let expected: Vec<_> = sessions.into_iter().skip(query.first as usize).take(query.limit as usize).collect();
         assert_eq!(page.sessions, expected, "for {query:?}");
     }

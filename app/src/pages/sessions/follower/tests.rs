@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use super::*;
 use crate::{
-    live::Patch,
+    live::{Held, Patch},
     session::{Session, SessionType},
 };
 
@@ -36,7 +36,7 @@ fn frame(view: &View, ids: &[u64], total: u64, newer: u64) -> ServerMessage {
 }
 
 fn shown(follower: &Follower) -> Vec<(u64, bool)> {
-    follower.rows.iter().map(|row| (row.session.id.0, row.ended)).collect()
+    follower.rows.iter().map(|row| (row.id.0, row.ended)).collect()
 }
 
 fn point(follower: &mut Follower) -> View {
@@ -74,7 +74,7 @@ fn a_patch_changes_held_cells_in_place() {
 
     follower.receive(ServerMessage::Patch(patch));
 
-    assert_eq!(follower.row(1).map(|row| &row.session), Some(&later));
+    assert_eq!(follower.row(1).and_then(|row| row.session.as_ref()), Some(&later));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn whoever_scrolls_fast_gets_the_part_where_they_stop() {
     let next = follower.receive(frame(&first, &[11], 100, 0)).flatten().expect("the last part wanted is read");
 
     assert_eq!((first.query.first, next.query.first), (10, 30));
-    assert_eq!(follower.row(10).map(|row| row.session.id), Some(SessionId(11)));
+    assert_eq!(follower.row(10).map(|row| row.id), Some(SessionId(11)));
     assert!(follower.row(30).is_none(), "not known yet");
 }
 
@@ -166,4 +166,51 @@ fn a_short_list_is_known_as_a_whole() {
     let mut follower = follower(&[1, 2]);
     follower.receive(frame(&follower.view(), &[1, 2], 90, 0));
     assert!(!follower.is_whole());
+}
+
+#[test]
+fn scrolling_a_held_list_turns_to_another_part_of_it() {
+    let mut follower = follower(&[1, 2, 3]);
+    let held = point(&mut follower);
+    follower.receive(frame(&held, &[1, 2, 3], 90, 0));
+
+    let view = follower.part(2, 50).expect("the part is asked for");
+    let shown_so_far = Held { as_of: SessionId(3), first: 0, limit: 50, ids: [1, 2, 3].map(SessionId).to_vec() };
+    assert!(view.turns_to_another_part());
+    assert_eq!((view.query.first, view.held), (2, Some(shown_so_far.clone())));
+    let part = Held { first: 2, ids: [3, 7, 8].map(SessionId).to_vec(), ..shown_so_far };
+    let key = View { held: Some(part.clone()), ..follower.view() }.key();
+    let turned = HeldPart { view: follower.view().key(), held: part, total: 91 };
+    assert_eq!(follower.receive(ServerMessage::Held(turned)), Some(None));
+
+    assert_eq!((follower.total(), follower.row(2).map(|row| row.id.0)), (91, Some(3)), "what is known stays in sight");
+    assert!(follower.row(3).is_some_and(|row| row.session.is_none() && !row.ended), "what is not is awaited");
+    assert_eq!(follower.view().key(), key);
+    follower.receive(frame(&follower.view(), &[3, 8], 89, 0));
+    assert_eq!(shown(&follower), [(3, false), (7, true), (8, false)]);
+    assert!(follower.row(3).is_some_and(|row| row.session.is_none()), "it ended before it was ever seen");
+    assert!(!follower.view().turns_to_another_part());
+}
+
+#[test]
+fn a_part_of_a_list_that_has_been_let_go_is_passed_over() {
+    let mut follower = follower(&[1, 2, 3]);
+    let held = point(&mut follower);
+    follower.receive(frame(&held, &[1, 2, 3], 90, 0));
+    let asked = follower.part(2, 50).expect("the part is asked for");
+    let view = follower.hands(|hands| hands.pointed = false).expect("read anew");
+    let late = HeldPart { view: asked.key(), held: asked.held.expect("it was held"), total: 90 };
+    assert_eq!(follower.receive(ServerMessage::Held(late)), None);
+    assert_eq!((view.query.first, view.held), (2, None));
+}
+
+#[test]
+fn polling_reads_another_part_of_a_held_list_anew() {
+    let mut follower = follower(&[1, 2, 3]);
+    point(&mut follower);
+    follower.polled(&SessionQuery::default(), &page(&[1, 2, 3]));
+    let asked = follower.part(2, 50).expect("the part is asked for");
+    let again = follower.polled(&asked.query, &page(&[8, 9])).flatten().expect("held again");
+    assert_eq!((shown(&follower), follower.row(2).map(|row| row.id.0)), (vec![(8, false), (9, false)], Some(8)));
+    assert_eq!(again.held.map(|held| (held.first, held.ids.len())), Some((2, 2)));
 }

@@ -71,7 +71,9 @@ impl List {
                 None
             }
             Heard::Message(message) => {
-                self.clock.set(told_at(&message));
+                if let Some(now) = told_at(&message) {
+                    self.clock.set(now);
+                }
                 self.follower.try_update_value(|follower| follower.receive(message)).flatten()
             }
             Heard::Own(_) => None,
@@ -153,10 +155,11 @@ impl List {
     }
 }
 
-fn told_at(message: &ServerMessage) -> Timestamp {
+fn told_at(message: &ServerMessage) -> Option<Timestamp> {
     match message {
-        ServerMessage::Snapshot(snapshot) => snapshot.now,
-        ServerMessage::Patch(patch) => patch.now,
-        ServerMessage::Tick(now) => *now,
+        ServerMessage::Snapshot(snapshot) => Some(snapshot.now),
+        ServerMessage::Patch(patch) => Some(patch.now),
+        ServerMessage::Tick(now) => Some(*now),
+        ServerMessage::Held(_) => None,
     }
 }
