@@ -12,3 +12,10 @@ pub const SIGN_OUT: &str = "/sign-out";
 pub const COLUMNS: &str = "/account/columns";
 /// The live channel.
 pub const LIVE: &str = "/live";
+/// What reverse proxies ask before they let a request pass.
+pub const FORWARD_AUTH: &str = "/forward-auth";
+
+/// Whether a path is that of [`FORWARD_AUTH`], or below it.
+pub fn is_forward_auth(path: &str) -> bool {
+    path.strip_prefix(FORWARD_AUTH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -21,6 +21,10 @@ export type Given = {
   users?: string[];
   /** Accounts with the role administrator, besides Admin. */
   administrators?: string[];
+  /** Origins of applications that sign-in may return to, besides {@link APPLICATION}. */
+  applications?: string[];
+  /** Addresses of reverse proxies whose word on the client's address is taken. */
+  trustedProxies?: string[];
   /** Run the demonstration with so many simulated sessions instead; it has no accounts but Admin. */
   demoSessions?: number;
 };
@@ -92,11 +96,7 @@ export class Server {
   }
 
   private async listen(address: string): Promise<void> {
-    const process = this.spawn(
-      this.given.demoSessions === undefined
-        ? ["serve", "--listen", address, "--data-dir", this.data, "--server-name", "keep-01", "--application", APPLICATION]
-        : ["demo", "--listen", address, "--sessions", String(this.given.demoSessions)],
-    );
+    const process = this.spawn(this.command(address));
     this.process = process;
     this.url = await new Promise<string>((resolve, reject) => {
       createInterface({ input: process.stdout! }).on("line", (line) => {
@@ -107,6 +107,18 @@ export class Server {
       });
       process.once("exit", (code) => reject(new Error(`keepwatch exited with ${code}:\n${this.output}`)));
     });
+  }
+
+  private command(address: string): string[] {
+    const { applications = [], trustedProxies = [], demoSessions } = this.given;
+    if (demoSessions !== undefined) return ["demo", "--listen", address, "--sessions", String(demoSessions)];
+    const serve = ["serve", "--listen", address, "--data-dir", this.data, "--server-name", "keep-01"];
+    const repeated = (flag: string, values: string[]) => values.flatMap((value) => [flag, value]);
+    return [
+      ...serve,
+      ...repeated("--application", [APPLICATION, ...applications]),
+      ...repeated("--trusted-proxy", trustedProxies),
+    ];
   }
 
   private spawn(args: string[]): ChildProcess {

@@ -7,9 +7,14 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use app::{principal::Role, session::Lifetimes};
+use app::{
+    principal::Role,
+    session::{Lifetimes, search::Network},
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
+
+use crate::client::{ForwardingHeader, TrustedProxies};
 
 /// Shows who is signed in, right now, and signs anyone out, at once.
 #[derive(Debug, Parser)]
@@ -72,6 +77,17 @@ struct CommonArgs {
     /// An application that sign-in may return to (rd=), by its exact origin; repeat for several
     #[arg(long = "application", env = "KEEPWATCH_APPLICATIONS", value_name = "ORIGIN", value_delimiter = ',')]
     applications: Vec<Url>,
+    /// Let all hosts below this domain see the session cookie, so that applications on other hosts are signed in to;
+    /// docs/security.md says what that costs [default: only the host of the public URL]
+    #[arg(long, env = "KEEPWATCH_COOKIE_DOMAIN", value_name = "DOMAIN")]
+    cookie_domain: Option<String>,
+    /// A reverse proxy whose word on the client's address is taken: an address, or a network such as 10.0.0.0/8; repeat
+    /// for several
+    #[arg(long = "trusted-proxy", env = "KEEPWATCH_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    trusted_proxies: Vec<Network>,
+    /// The header in which trusted proxies name the client
+    #[arg(long, env = "KEEPWATCH_FORWARDING_HEADER", value_enum, default_value_t)]
+    forwarding_header: ForwardingHeader,
     /// A file with the first administrator's password, instead of a random one that is printed
     #[arg(long, env = "KEEPWATCH_ADMIN_PASSWORD_FILE", value_name = "FILE")]
     admin_password_file: Option<PathBuf>,
@@ -157,7 +173,7 @@ impl From<RoleArg> for Role {
     }
 }
 
-/// How the server runs, validated.
+/// How the server runs, validated. The default is what `serve` does without flags, but for the host's name.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Address to listen on.
@@ -172,10 +188,31 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// Applications that sign-in may return to.
     pub applications: Vec<Url>,
+    /// The domain whose hosts see the session cookie; `None`: only the host of the public URL.
+    pub cookie_domain: Option<String>,
+    /// Whose word on the client's address is taken.
+    pub proxies: TrustedProxies,
     /// Where the first administrator's password is read from.
     pub admin_password_file: Option<PathBuf>,
     /// How many simulated sessions to show; `None`: real ones only.
     pub simulation: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            data_dir: PathBuf::from("keepwatch-data"),
+            server_name: "keep-01".to_owned(),
+            public_url: None,
+            lifetimes: Lifetimes::default(),
+            applications: Vec::new(),
+            cookie_domain: None,
+            proxies: TrustedProxies::default(),
+            admin_password_file: None,
+            simulation: None,
+        }
+    }
 }
 
 impl ServeArgs {
@@ -216,6 +253,9 @@ impl CommonArgs {
                 );
             }
         }
+        if let Some(domain) = &self.cookie_domain {
+            check_cookie_domain(domain, self.public_url.as_ref())?;
+        }
         let server_name = match self.server_name {
             Some(name) => name,
             None => host_name().context("the host name cannot be read: set --server-name")?,
@@ -233,6 +273,8 @@ impl CommonArgs {
                 absolute_lifetime: Duration::from_secs(u64::from(self.lifetime_hours) * 60 * 60),
             },
             applications: self.applications,
+            cookie_domain: self.cookie_domain.map(|domain| domain.to_ascii_lowercase()),
+            proxies: TrustedProxies { networks: self.trusted_proxies, header: self.forwarding_header },
             admin_password_file: self.admin_password_file,
             simulation,
         })
@@ -249,6 +291,23 @@ fn check_public_url(url: &Url) -> anyhow::Result<()> {
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         bail!("--public-url {url} must be scheme and host only: Keepwatch is served from the root");
+    }
+    Ok(())
+}
+
+/// Browsers keep no cookie for a domain that its host is not in, nor for a single word such as `org`, and say nothing.
+fn check_cookie_domain(domain: &str, public_url: Option<&Url>) -> anyhow::Result<()> {
+    let Some(url) = public_url.filter(|url| url.scheme() == "https") else {
+        bail!("--cookie-domain {domain} needs https: set --public-url to where browsers see Keepwatch");
+    };
+    let host = url.domain().unwrap_or_default();
+    let is_of_host = host.eq_ignore_ascii_case(domain)
+        || host.len() > domain.len() && host.to_ascii_lowercase().ends_with(&format!(".{domain}").to_ascii_lowercase());
+    if !is_of_host || !domain.contains('.') || domain.starts_with('.') {
+        bail!(
+            "--cookie-domain {domain} must be the host of --public-url {url} or a domain above it, \
+             for example example.org for https://keepwatch.example.org"
+        );
     }
     Ok(())
 }
@@ -294,6 +353,33 @@ mod tests {
         for bad in ["http://keep.example.com", "ftp://localhost", "https://keep.example.com/app"] {
             let error = config(&["--public-url", bad]).unwrap_err().to_string();
             assert!(error.contains("--public-url"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_domain_is_above_the_public_url() {
+        let of = |domain, url| config(&["--cookie-domain", domain, "--public-url", url]);
+        for domain in ["example.org", "keep.example.org", "Example.ORG"] {
+            of(domain, "https://keep.example.org").unwrap();
+        }
+        for domain in
+            ["org", ".example.org", "ample.org", "other.org", "a.keep.example.org", "", "example.org; Path=/x"]
+        {
+            let error = of(domain, "https://keep.example.org").unwrap_err().to_string();
+            assert!(error.contains("--cookie-domain"), "{error}");
+        }
+        assert!(of("example.org", "http://localhost:3000").is_err());
+        assert!(config(&["--cookie-domain", "example.org"]).is_err());
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_an_address_or_a_network() {
+        let config_of = |proxies| config(&["--trusted-proxy", proxies]);
+        let trusted = config_of("10.0.0.2,fd00::/8").unwrap().proxies;
+        assert!(trusted.contains([10, 0, 0, 2].into()) && !trusted.contains([10, 0, 0, 3].into()));
+        for bad in ["proxy.example.org", "10.0.0.0/33", "10.0.0"] {
+            let error = config_of(bad).unwrap_err().to_string();
+            assert!(error.contains("--trusted-proxy") && error.contains("such as"), "{error}");
         }
     }
 

@@ -1,16 +1,20 @@
 //! `/forward-auth`: whether a request to an application behind a reverse proxy may pass.
+//!
+//! The proxy asks with the headers of the request it holds back. Nothing among them decides but the session token;
+//! those that say where the request went only tell where signing in may lead back to, which is checked there.
 
-use app::principal::Principal;
+use app::{paths, principal::Principal};
 use axum::{
     Extension,
-    response::{AppendHeaders, IntoResponse},
+    extract::Request,
+    response::{AppendHeaders, Html, IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, header::LOCATION};
+use url::{Url, form_urlencoded};
 
-use crate::api::problem::Problem;
+use crate::{api::problem::Problem, auth::authenticate::Presented, state::AppState};
 
-/// 200 with `Remote-User`, `Remote-Role` and `Remote-Session`. The route lets nobody through who is not signed in, and
-/// nothing that a client can write takes part in the decision but the session token.
+/// 200 with `Remote-User`, `Remote-Role` and `Remote-Session`. The route lets nobody through who is not signed in.
 ///
 /// # Errors
 /// 401 when the username cannot stand in a header.
@@ -22,4 +26,86 @@ pub async fn check(Extension(asker): Extension<Principal>) -> Result<impl IntoRe
     let headers = [("remote-user", name), ("remote-role", role), ("remote-session", session)]
         .map(|(header, value)| (HeaderName::from_static(header), value));
     Ok((StatusCode::OK, AppendHeaders(headers)))
+}
+
+/// The answer 401. When a browser goes to a page it has a `Location`, the sign-in page that leads back there. Else it has
+/// none, because what is no page cannot be come back to.
+///
+/// With `?denied=303` in the address that the proxy asks at, the answer for a page is 303: for proxies that can only hand
+/// the answer on.
+pub fn refuse(state: &AppState, request: &Request) -> Response {
+    let asked = Asked::of(request);
+    let bare = Problem::new(401, "sign in first");
+    if !asked.is_page {
+        return bare.into_response();
+    }
+    let presented = request.extensions().get::<Presented>();
+    let location = sign_in_address(state, presented, asked.url.as_ref());
+    let Ok(header) = HeaderValue::from_str(location.as_str()) else { return bare.into_response() };
+    let is_for_browsers = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "denied=303"));
+    let status = if is_for_browsers { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
+    // The parser has escaped whatever could end the attribute.
+    let page = format!(
+        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sign in</title><p><a href=\"{}\">Sign in</a> \
+         to go on.</p></html>\n",
+        location.as_str().replace('&', "&amp;")
+    );
+    (status, [(LOCATION, header)], Html(page)).into_response()
+}
+
+/// The request that the proxy holds back, as far as the proxy tells.
+struct Asked {
+    url: Option<Url>,
+    /// Whether a browser goes to it: not what a script fetches, nor what changes something.
+    is_page: bool,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        let method = ["x-original-method", "x-forwarded-method"].into_iter().find_map(|name| only(headers, name));
+        let method = method.unwrap_or(request.method().as_str());
+        let is_html = only(headers, header::ACCEPT.as_str()).is_some_and(|accepted| accepted.contains("text/html"));
+        let is_read = [Method::GET, Method::HEAD].iter().any(|read| read.as_str() == method);
+        Self { url: original_url(request), is_page: is_read && is_html }
+    }
+}
+
+/// `X-Original-URL`, or `X-Forwarded-Proto`, `-Host` and `-Uri`; of the last two also what stands behind
+/// `/forward-auth` and in `Host`, where Envoy puts them.
+fn original_url(request: &Request) -> Option<Url> {
+    let headers = request.headers();
+    let url = match only(headers, "x-original-url") {
+        Some(url) => url.to_owned(),
+        None => {
+            let scheme = only(headers, "x-forwarded-proto")?;
+            let behind = request.uri().path_and_query()?.as_str().strip_prefix(paths::FORWARD_AUTH);
+            let target = only(headers, "x-forwarded-uri").or(behind.filter(|path| path.starts_with('/')))?;
+            let host = only(headers, "x-forwarded-host").or(only(headers, header::HOST.as_str()))?;
+            format!("{scheme}://{host}{target}")
+        }
+    };
+    Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// A header that occurs once and is text.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+fn sign_in_address(state: &AppState, presented: Option<&Presented>, back: Option<&Url>) -> Url {
+    let mut address = state.public_url.clone();
+    address.set_path(paths::SIGN_IN);
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(back) = back {
+        query.append_pair("rd", back.as_str());
+    }
+    if let Some(reason) = presented.and_then(|Presented(token)| state.store.end_reason(token)) {
+        query.append_pair("reason", reason.as_str());
+    }
+    let query = query.finish();
+    address.set_query(Some(&query).filter(|query| !query.is_empty()).map(String::as_str));
+    address
 }

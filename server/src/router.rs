@@ -39,6 +39,10 @@ const DELETE_BODY_LIMIT: usize = 2 * 1_024 * 1_024;
 const SELECTING: [&str; 4] =
     ["/api/v1/sessions/delete", "/rpc/delete_sessions", "/rpc/preview_delete", "/rpc/count_selected"];
 
+/// Proxies ask with the method of the request they hold back.
+const FORWARDED: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
 /// A route as it was registered: what the walk over all routes goes by.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -107,7 +111,9 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
         routes.add(path, access, &[method], any(server_function));
     }
 
-    routes.add("/forward-auth", Api, &[Method::GET], any(forward_auth::check));
+    for path in [paths::FORWARD_AUTH, "/forward-auth/", "/forward-auth/{*asked}"] {
+        routes.add(path, Access::ForwardAuth, &FORWARDED, any(forward_auth::check));
+    }
     routes.add("/healthz", Public, &[Method::GET], get(metrics::healthz));
     routes.add("/readyz", Public, &[Method::GET], get(metrics::readyz));
     routes.add("/metrics", Api, &[Method::GET], get(metrics::show));
@@ -242,16 +248,7 @@ mod tests {
     fn failing() -> Router {
         let store = RedbStore::in_memory(crate::user_agent::in_words).unwrap();
         let address = ([127, 0, 0, 1], 3000).into();
-        let config = Config {
-            listen: address,
-            data_dir: "unused".into(),
-            server_name: "keep-01".to_owned(),
-            public_url: None,
-            lifetimes: Default::default(),
-            applications: Vec::new(),
-            admin_password_file: None,
-            simulation: None,
-        };
+        let config = Config::default();
         let state = AppState::new(&config, address, store, Default::default()).unwrap();
         async fn panics() -> StatusCode {
             panic!("a defect")

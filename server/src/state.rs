@@ -17,6 +17,7 @@ use crate::{
         accounts::Accounts, cookie::SessionCookie, csrf::OwnOrigins, password::PasswordHasher, redirect::Redirects,
         sign_in::SignIn, throttle::Throttle,
     },
+    client::TrustedProxies,
     clock::SystemClock,
     config::Config,
     headers::Policy,
@@ -51,6 +52,8 @@ pub struct Shared {
     pub cookie: SessionCookie,
     /// Where browsers see Keepwatch.
     pub public_url: Url,
+    /// Whose word on the client's address is taken.
+    pub proxies: TrustedProxies,
     /// The origins of unsafe requests that are let in.
     pub own_origins: OwnOrigins,
     /// The live channel's shared views.
@@ -96,7 +99,11 @@ impl AppState {
             Some(url) => url.clone(),
             None => Url::parse(&format!("http://{address}")).context("the listen address makes no URL")?,
         };
-        let cookie = SessionCookie::new(public_url.scheme() == "https");
+        let cookie = match &config.cookie_domain {
+            Some(domain) => SessionCookie::OfDomain(domain.clone()),
+            None if public_url.scheme() == "https" => SessionCookie::OfHost,
+            None => SessionCookie::Plain,
+        };
         let sessions =
             Arc::new(Sessions::new(Arc::new(store.clone()), clock, config.lifetimes, config.server_name.as_str()));
         let accounts = Arc::new(Accounts::open(store.clone(), sessions.clone())?);
@@ -113,6 +120,7 @@ impl AppState {
         Ok(Self(Arc::new(Shared {
             hub: Arc::new(LiveHub::new(sessions.clone(), tasks.clone())),
             own_origins: OwnOrigins::new(&public_url),
+            proxies: config.proxies.clone(),
             metrics: Arc::default(),
             demo: config.simulation.is_some(),
             sessions,

@@ -10,7 +10,7 @@
 //! -type:rest                not that
 //! ```
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -169,7 +169,8 @@ impl Network {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads an address, or an address and the number of bits that count.
+    pub fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
             None => (text, None),
@@ -188,6 +189,19 @@ impl Network {
         }
     }
 }
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        Self::parse(text).ok_or(NotANetwork)
+    }
+}
+
+/// A text that names no [`Network`].
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("write an address such as 10.0.0.2, or a network such as 10.0.0.0/8")]
+pub struct NotANetwork;
 
 /// The text up to the next space that is not quoted, and what comes after it.
 fn next_token(text: &str) -> (&str, &str) {

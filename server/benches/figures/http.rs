@@ -3,7 +3,6 @@
 use std::{
     env,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
     process::Stdio,
 };
 
@@ -158,14 +157,5 @@ async fn sign_in(state: &AppState) -> anyhow::Result<String> {
 }
 
 fn config() -> Config {
-    Config {
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        data_dir: PathBuf::new(),
-        server_name: "keep-01".to_owned(),
-        public_url: None,
-        lifetimes: LIFETIMES,
-        applications: Vec::new(),
-        admin_password_file: None,
-        simulation: None,
-    }
+    Config { listen: (Ipv4Addr::LOCALHOST, 0).into(), lifetimes: LIFETIMES, ..Config::default() }
 }

@@ -14,10 +14,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use http::{StatusCode, header::AUTHORIZATION};
 
 use super::token::hash_of_presented;
-use crate::{api::problem::Problem, client, state::AppState};
+use crate::{api::problem::Problem, forward_auth, state::AppState};
 
 /// The token that a request presented, good or not.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +27,15 @@ pub struct Presented(pub TokenHash);
 /// it may sign someone in.
 ///
 /// A bearer token counts before a cookie; a header that occurs twice or cannot be read counts as none, and then the
-/// cookie does not count either.
+/// cookie does not count either. In front of an application it is the other way round: there `Authorization` may be the
+/// application's own affair.
 pub fn identify(state: &AppState, request: &mut Request) {
     if !request.method().is_safe()
-        && let Some(client) = client::of(request)
+        && let Some(client) = state.proxies.client(request)
     {
         request.extensions_mut().insert(client);
     }
-    if let Some(token) = presented_token(state, request.headers()) {
+    if let Some(token) = presented_token(state, request) {
         request.extensions_mut().insert(Presented(token));
         if let Some(checked) = state.sessions.check(&token, activity_of(request.uri().path())) {
             let role = role_in(state, &checked);
@@ -60,8 +61,10 @@ fn activity_of(path: &str) -> Activity {
     }
 }
 
-fn presented_token(state: &AppState, headers: &HeaderMap) -> Option<TokenHash> {
-    let mut bearers = headers.get_all(AUTHORIZATION).iter();
+fn presented_token(state: &AppState, request: &Request) -> Option<TokenHash> {
+    let headers = request.headers();
+    let cookie_first = paths::is_forward_auth(request.uri().path()) && state.cookie.is_among(headers);
+    let mut bearers = headers.get_all(AUTHORIZATION).iter().filter(|_| !cookie_first);
     let text = match (bearers.next(), bearers.next()) {
         (None, _) => state.cookie.read(headers)?,
         (Some(only), None) => {
@@ -82,6 +85,8 @@ pub enum Access {
     Page,
     /// Who is signed in; others get 401 as problem+json.
     Api,
+    /// Who is signed in; others get 401 as reverse proxies need it.
+    ForwardAuth,
     /// Who is signed in; others get 401 as the page's code reads it.
     ServerFunction,
 }
@@ -97,6 +102,7 @@ pub async fn require(State((state, access)): State<(AppState, Access)>, request:
             response.headers_mut().insert(http::header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
             response
         }
+        Access::ForwardAuth => forward_auth::refuse(&state, &request),
         Access::ServerFunction => {
             (StatusCode::UNAUTHORIZED, serde_json::to_string(&AppError::Unauthorized).unwrap_or_default())
                 .into_response()

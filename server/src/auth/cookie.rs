@@ -2,21 +2,25 @@
 
 use http::{HeaderMap, header::COOKIE};
 
-/// How the session cookie is named and protected, decided by the public URL.
+/// How the session cookie is named and protected.
 #[derive(Clone, Debug)]
-pub struct SessionCookie {
-    secure: bool,
+pub enum SessionCookie {
+    /// `keepwatch`, for http on loopback, where browsers keep no secure cookie.
+    Plain,
+    /// `__Host-keepwatch`: only the host that has set it ever sees it.
+    OfHost,
+    /// `__Secure-keepwatch`: every host below this domain sees it, and can set it.
+    OfDomain(String),
 }
 
 impl SessionCookie {
-    /// `__Host-keepwatch` with `Secure`, or plain `keepwatch` for http on loopback, where browsers keep no secure cookie.
-    pub fn new(secure: bool) -> Self {
-        Self { secure }
-    }
-
     /// Its name.
     pub fn name(&self) -> &'static str {
-        if self.secure { "__Host-keepwatch" } else { "keepwatch" }
+        match self {
+            Self::Plain => "keepwatch",
+            Self::OfHost => "__Host-keepwatch",
+            Self::OfDomain(_) => "__Secure-keepwatch",
+        }
     }
 
     /// `Set-Cookie` value that carries `token` until the browser closes.
@@ -31,22 +35,36 @@ impl SessionCookie {
 
     // Lax, not Strict: a person who follows a link to the console from a mail must not be asked to sign in again.
     fn with_attributes(&self, value: &str, age: &str) -> String {
-        let secure = if self.secure { "; Secure" } else { "" };
-        format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}", self.name())
+        let protection = match self {
+            Self::Plain => String::new(),
+            Self::OfHost => "; Secure".to_owned(),
+            Self::OfDomain(domain) => format!("; Secure; Domain={domain}"),
+        };
+        format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{protection}{age}", self.name())
+    }
+
+    /// Whether it is among a request's cookies, however often.
+    pub fn is_among(&self, headers: &HeaderMap) -> bool {
+        self.values(headers).next().is_some()
     }
 
     /// The token in a request's cookies. A cookie that occurs twice is not believed.
     pub fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let mut found = headers
+        let mut found = self.values(headers);
+        let token = found.next()?;
+        found.next().is_none().then_some(token)
+    }
+
+    fn values<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+        let own = self.name();
+        headers
             .get_all(COOKIE)
             .iter()
             // By bytes: what other applications put beside it need not be ASCII.
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
             .filter_map(|cookie| std::str::from_utf8(cookie.trim_ascii()).ok()?.split_once('='))
-            .filter(|(name, _)| *name == self.name())
-            .map(|(_, value)| value);
-        let token = found.next()?;
-        found.next().is_none().then_some(token)
+            .filter(move |(name, _)| *name == own)
+            .map(|(_, value)| value)
     }
 }
 
@@ -62,15 +80,18 @@ mod tests {
 
     #[test]
     fn the_cookie_is_bound_to_the_host_and_hidden_from_scripts() {
-        let cookie = SessionCookie::new(true);
+        let cookie = SessionCookie::OfHost;
         assert_eq!(cookie.carrying("t"), "__Host-keepwatch=t; Path=/; HttpOnly; SameSite=Lax; Secure");
         assert_eq!(cookie.clearing(), "__Host-keepwatch=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0");
-        assert_eq!(SessionCookie::new(false).carrying("t"), "keepwatch=t; Path=/; HttpOnly; SameSite=Lax");
+        assert_eq!(SessionCookie::Plain.carrying("t"), "keepwatch=t; Path=/; HttpOnly; SameSite=Lax");
+        let of_domain = SessionCookie::OfDomain("example.org".to_owned());
+        let expected = "__Secure-keepwatch=t; Path=/; HttpOnly; SameSite=Lax; Secure; Domain=example.org";
+        assert_eq!(of_domain.carrying("t"), expected);
     }
 
     #[test]
     fn only_the_one_cookie_of_our_name_is_read() {
-        let cookie = SessionCookie::new(false);
+        let cookie = SessionCookie::Plain;
         assert_eq!(cookie.read(&headers(&["a=1; keepwatch=x; b=2"])), Some("x"));
         assert_eq!(cookie.read(&headers(&["__Host-keepwatch=x"])), None);
         let beside = HeaderValue::from_bytes(b"name=J\xfcrgen; keepwatch=x; other=\xc3\xbc").unwrap();

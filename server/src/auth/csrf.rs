@@ -39,9 +39,11 @@ impl OwnOrigins {
     }
 }
 
-/// Whether a request is unsafe, or a WebSocket upgrade, and comes from another site.
+/// Whether a request is unsafe, or a WebSocket upgrade, and comes from another site. What a reverse proxy asks about comes
+/// from the application's pages, and asking changes nothing.
 pub fn is_from_another_site(own: &OwnOrigins, request: &Request) -> bool {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        || paths::is_forward_auth(request.uri().path());
     let needs_origin = !safe || request.uri().path() == paths::LIVE;
     needs_origin && !is_same_site(own, request.headers())
 }

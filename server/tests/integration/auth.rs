@@ -251,16 +251,3 @@ async fn ending_a_session_that_has_ended_is_acknowledged_by_the_store() {
     let again = one.submit("/account/sessions", &format!("id={}", other.id)).await;
     assert_eq!(again.status, 503, "what cannot be made durable is not acknowledged");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn forward_auth_says_who_and_denies_by_default() {
-    let server = TestServer::start().await;
-    let anna = server.user("anna").await;
-    let answer = anna.open("/forward-auth").await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("remote-user"), "anna");
-    assert_eq!(answer.header("remote-role"), "user");
-    assert_eq!(answer.header("remote-session"), anna.id.to_string());
-    let forged = server.anonymous().request(Method::GET, "/forward-auth").header("remote-user", "Admin");
-    assert_eq!(anna.send(forged.body(Body::empty()).unwrap()).await.status, 401);
-}

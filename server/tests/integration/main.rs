@@ -5,6 +5,7 @@
 mod api;
 mod auth;
 mod command;
+mod forward_auth;
 mod live;
 mod pages;
 mod routes;

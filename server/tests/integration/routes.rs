@@ -7,7 +7,7 @@ use server::{auth::authenticate::Access, router};
 use crate::support::{Answer, TestServer};
 
 fn concrete(path: &str) -> String {
-    path.replace("{id}", "1").replace("{name}", "console.js")
+    path.replace("{id}", "1").replace("{name}", "console.js").replace("{*asked}", "wiki/start")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,6 +29,11 @@ async fn nobody_gets_past_a_private_route_without_a_session() {
                 Access::Api => {
                     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{at}");
                     assert_eq!(answer.header("content-type"), "application/problem+json", "{at}");
+                }
+                Access::ForwardAuth => {
+                    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{at}");
+                    assert_eq!(answer.header("cache-control"), "no-store", "{at}");
+                    assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("remote-")), "{at}");
                 }
                 Access::ServerFunction => assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{at}"),
                 Access::Public => unreachable!("filtered out"),
@@ -65,7 +70,9 @@ async fn the_public_routes_are_exactly_these() {
 async fn every_unsafe_request_from_another_site_is_refused() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
-    for route in router::routes(server.state.clone()) {
+    let routes = router::routes(server.state.clone());
+    // A reverse proxy asks about requests of other sites, with their methods and headers.
+    for route in routes.into_iter().filter(|route| route.access != Access::ForwardAuth) {
         for method in route.methods.iter().filter(|method| **method != Method::GET) {
             for (name, value) in [
                 (header::ORIGIN, "https://evil.example"),

@@ -11,7 +11,7 @@ use std::{
 
 use app::{
     principal::Role,
-    session::{Client, Lifetimes, SessionType, service::Clock},
+    session::{Client, SessionType, service::Clock},
     time::Timestamp,
 };
 use axum::{Router, body::Body, extract::ConnectInfo};
@@ -87,16 +87,8 @@ impl TestServer {
 }
 
 pub(crate) fn config() -> Config {
-    Config {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        data_dir: "unused".into(),
-        server_name: "keep-01".to_owned(),
-        public_url: None,
-        lifetimes: Lifetimes::default(),
-        applications: vec!["https://wiki.example.com".parse().unwrap()],
-        admin_password_file: None,
-        simulation: None,
-    }
+    let applications = vec!["https://wiki.example.com".parse().unwrap()];
+    Config { applications, ..Config::default() }
 }
 
 /// Who sends a request.
