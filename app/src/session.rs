@@ -112,6 +112,37 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When the last request of this session was accepted.
     pub last_active_at: Timestamp,
+    /// The app password that it is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_password: Option<Arc<AppPassword>>,
+}
+
+/// A session that a user has made for a client that cannot sign in: a calendar, git, a script. It has a deadline of its own
+/// instead of the two that others have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AppPassword {
+    /// What its user calls it.
+    pub name: String,
+    /// When it ends, used or not.
+    pub expires_at: Timestamp,
+}
+
+impl AppPassword {
+    /// The longest name, in bytes.
+    pub const NAME_BYTES: usize = 64;
+    /// The longest life.
+    pub const MOST_DAYS: u64 = 366;
+}
+
+#[cfg(feature = "ssr")]
+impl Session {
+    /// When it ends if nothing happens.
+    pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
+        match &self.app_password {
+            Some(app_password) => app_password.expires_at,
+            None => lifetimes.deadline(self.created_at, self.last_active_at),
+        }
+    }
 }
 
 /// How many bytes of a User-Agent are kept, cut at a character boundary.

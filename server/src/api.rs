@@ -1,5 +1,6 @@
 //! REST: `/api/v1`.
 
+pub mod app_passwords;
 pub mod json;
 pub(crate) mod list_json;
 pub mod openapi;

@@ -1,6 +1,7 @@
 //! Who is asking: accounts, passwords, tokens, cookies, and the layers that decide who gets in.
 
 pub mod accounts;
+pub mod app_passwords;
 pub mod authenticate;
 pub mod cookie;
 pub mod csrf;

@@ -78,8 +78,10 @@ fn is_plain(text: &str) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+
     use app::{
-        session::{Session, SessionId, SessionType},
+        session::{AppPassword, Session, SessionId, SessionType},
         time::Timestamp,
     };
     use proptest::prelude::*;
@@ -93,6 +95,7 @@ pub(crate) mod tests {
             address in any::<std::net::IpAddr>(),
             created_at in any::<u64>(),
             last_active_at in 0_u64..4_102_444_800_000,
+            app_password in proptest::option::of(".*"),
         ) -> Session {
             Session {
                 id: SessionId(id),
@@ -104,6 +107,8 @@ pub(crate) mod tests {
                 client: client.into(),
                 created_at: Timestamp::from_millis(created_at),
                 last_active_at: Timestamp::from_millis(last_active_at),
+                app_password: app_password
+                    .map(|name| Arc::new(AppPassword { name, expires_at: Timestamp::from_millis(last_active_at) })),
             }
         }
     }

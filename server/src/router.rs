@@ -104,6 +104,7 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
         &[Method::GET, Method::DELETE],
         get(api::session::show).merge(delete(api::session::sign_out)),
     );
+    routes.add("/api/v1/app-passwords", Api, &[Method::POST], post(api::app_passwords::create));
     routes.add("/api/v1/openapi.json", Public, &[Method::GET], get(api::openapi::show));
 
     for (path, method) in leptos::server_fn::axum::server_fn_paths() {

@@ -14,8 +14,8 @@ use url::Url;
 
 use crate::{
     auth::{
-        accounts::Accounts, cookie::SessionCookie, csrf::OwnOrigins, password::PasswordHasher, redirect::Redirects,
-        sign_in::SignIn, throttle::Throttle,
+        accounts::Accounts, app_passwords::AppPasswords, cookie::SessionCookie, csrf::OwnOrigins,
+        password::PasswordHasher, redirect::Redirects, sign_in::SignIn, throttle::Throttle,
     },
     client::TrustedProxies,
     clock::SystemClock,
@@ -46,6 +46,8 @@ pub struct Shared {
     pub store: RedbStore,
     /// Accounts.
     pub accounts: Arc<Accounts>,
+    /// Secrets for clients that cannot sign in.
+    pub app_passwords: AppPasswords,
     /// Signing in.
     pub sign_in: Arc<SignIn>,
     /// The session cookie.
@@ -123,6 +125,7 @@ impl AppState {
             proxies: config.proxies.clone(),
             metrics: Arc::default(),
             demo: config.simulation.is_some(),
+            app_passwords: AppPasswords::new(sessions.clone(), accounts.clone()),
             sessions,
             store,
             accounts,

@@ -46,7 +46,7 @@ use std::{
 
 use app::{
     session::{
-        Lifetimes, Session, SessionId, TokenHash,
+        Client, Lifetimes, Session, SessionId, TokenHash,
         page::{Page, Revision},
         query::{Filter, SessionQuery, Sort},
         selection::{DeletePreview, Deleted, SelectedCounts, Selection},
@@ -203,7 +203,7 @@ impl SessionStore for RedbStore {
     fn check(&self, token: &TokenHash, lifetimes: &Lifetimes, now: Timestamp, activity: Activity) -> Option<Checked> {
         let table = self.shared.table.read();
         let slot = table.find_token(token)?;
-        if lifetimes.reached(table.created_at(slot), table.last_active_at(slot), now) {
+        if now >= table.deadline(slot, lifetimes) {
             return None;
         }
         match activity {
@@ -211,7 +211,12 @@ impl SessionStore for RedbStore {
             Activity::Background => {}
         }
         let username = table.usernames.text(table.user(slot)).clone();
-        Some(Checked { id: table.id(slot), username, session_type: table.session_type(slot) })
+        Some(Checked {
+            id: table.id(slot),
+            username,
+            session_type: table.session_type(slot),
+            is_app_password: table.is_app_password(slot),
+        })
     }
 
     fn touch(&self, id: SessionId, now: Timestamp) {
@@ -219,6 +224,11 @@ impl SessionStore for RedbStore {
         if let Some(slot) = table.find(id) {
             self.touch_slot(&table, slot, now);
         }
+    }
+
+    fn note_client(&self, id: SessionId, client: Client) {
+        // One that does not get through is noted when the client comes again.
+        _ = self.queue.send(Command::NoteClient { id, client });
     }
 
     fn get(&self, id: SessionId) -> Option<Session> {

@@ -262,6 +262,7 @@ mod tests {
             client: client.into(),
             created_at: Timestamp::from_millis(1_795_475_045_000),
             last_active_at: Timestamp::default(),
+            app_password: None,
         };
         assert_eq!(
             name(&session("Chrome 156 on Linux")),

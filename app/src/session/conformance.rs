@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, future::poll_fn, sync::Arc, time::Duration};
 
 pub use self::model::any_history_agrees_with_a_model;
 use super::{
-    Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    AppPassword, Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
     column::Column,
     page::Counts,
     query::{Filter, MAX_LIMIT, SessionQuery, Sort},
@@ -275,6 +275,51 @@ pub async fn other_reads_agree_with_the_list(fresh: Fresh<'_>) {
     );
 }
 
+/// It has a deadline of its own instead of the two that others have.
+pub async fn an_app_password_ends_when_it_expires_used_or_not(fresh: Fresh<'_>) {
+    let store = fresh();
+    let day = 24 * 60 * 60;
+    let app_password = Some(Arc::new(AppPassword { name: "Calendar".to_owned(), expires_at: after(90 * day) }));
+    let session = create(&*store, NewSession { app_password: app_password.clone(), ..new(1, "anna") }).await;
+    create(&*store, new(2, "anna")).await;
+    assert_eq!(session.app_password, app_password);
+    let check = |seconds| store.check(&token(1), &Lifetimes::default(), after(seconds), Activity::User);
+    assert!(check(89 * day).is_some_and(|found| found.is_app_password));
+    assert_eq!(store.sweep(Lifetimes::default(), after(89 * day)).await, Ok(1), "the other one");
+    assert!(check(90 * day - 1).is_some());
+    assert!(check(90 * day).is_none(), "although it was used a second ago");
+    assert_eq!(store.sweep(Lifetimes::default(), after(90 * day)).await, Ok(1));
+    let short = Some(Arc::new(AppPassword { name: "Script".to_owned(), expires_at: after(90 * day + 5) }));
+    create(&*store, NewSession { app_password: short, created_at: after(90 * day), ..new(3, "anna") }).await;
+    assert_eq!(store.sweep(Lifetimes::default(), after(90 * day + 5)).await, Ok(1), "earlier than any other may end");
+    let next = create(&*store, NewSession { created_at: after(90 * day), ..new(4, "anna") }).await;
+    assert_eq!(next.app_password, None, "the place of an app password is a place like others");
+}
+
+/// Of a session that is there, and never more than that.
+pub async fn where_a_session_is_used_is_noted(fresh: Fresh<'_>) {
+    let store = fresh();
+    let session = create(&*store, new(1, "anna")).await;
+    let other = create(&*store, new(2, "anna")).await;
+    let client = Client::new("2001:db8::7".parse().expect("an address"), "DAVx5/4.5");
+    store.note_client(session.id, client.clone());
+    store.note_client(SessionId(u64::MAX), client);
+    store.flush().await.expect("the store takes changes");
+    let noted = store.get(session.id).expect("the session is live");
+    assert_eq!((noted.address.to_string(), &*noted.user_agent), ("2001:db8::7".to_owned(), "DAVx5/4.5"));
+    assert_eq!((noted.last_active_at, &noted.username), (session.last_active_at, &session.username));
+    assert_eq!(store.get(other.id), Some(other));
+    let of = |search: &str| {
+        let filter = Filter { session_type: None, search: search.to_owned() };
+        store.list(&SessionQuery { filter, ..SessionQuery::default() }, START).total
+    };
+    assert_eq!((of("ip:2001:db8::/32"), of("agent:davx5"), of("agent:curl")), (1, 1, 1));
+    delete(&*store, Selection::Ids(vec![session.id]), None).await;
+    store.note_client(session.id, Client::new([10, 0, 0, 1].into(), "late"));
+    store.flush().await.expect("the store takes changes");
+    assert_eq!((store.get(session.id), of("agent:late")), (None, 0), "it does not come back");
+}
+
 /// Newest only, but a change is never the last thing that happens.
 pub async fn every_change_is_followed_by_a_revision(fresh: Fresh<'_>) {
     let store = fresh();
@@ -297,6 +342,7 @@ fn new(number: u64, username: &str) -> NewSession {
         server_name: "keep-01".into(),
         created_at: START,
         asker: None,
+        app_password: None,
     }
 }
 

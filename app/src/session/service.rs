@@ -1,9 +1,9 @@
 //! The rules: who may see and end which sessions.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    AppPassword, Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
     page::Page,
     query::{Filter, MAX_LIMIT, SessionQuery},
     selection::{DeletePreview, Deleted, SelectedCounts, Selection, SkipReason},
@@ -14,6 +14,9 @@ use crate::{
     principal::{Principal, Role},
     time::Timestamp,
 };
+
+/// How many app passwords a user may have.
+const MOST_APP_PASSWORDS: usize = 50;
 
 /// The source of the current instant; a fixed one in tests.
 pub trait Clock: Send + Sync + 'static {
@@ -100,6 +103,37 @@ impl Sessions {
         Ok(session)
     }
 
+    /// Makes an app password for whoever asks: a session of type Other that lasts as long as it was given, used or not.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for a name or number of days that cannot be used, or one too many;
+    /// [`AppError::Forbidden`] for a session that was not established by a password, else as [`Sessions::establish`].
+    pub async fn create_app_password(
+        &self,
+        asker: &Principal,
+        name: &str,
+        days: u64,
+        client: Client,
+        token_hash: TokenHash,
+    ) -> Result<Session, AppError> {
+        let asking = self.store.get(asker.session_id).ok_or(AppError::Unauthorized)?;
+        if asking.session_type == SessionType::Other {
+            return Err(AppError::Forbidden);
+        }
+        let app_password = new_app_password(name, days, self.now())?;
+        let is_one = |session: &&Session| session.app_password.is_some();
+        if self.store.of_user(&asker.username).iter().filter(is_one).count() >= MOST_APP_PASSWORDS {
+            return Err(AppError::Invalid(format!(
+                "you have {MOST_APP_PASSWORDS} app passwords: end one that you no longer use"
+            )));
+        }
+        let session = self.new_session(asker.username.clone(), SessionType::Other, client, token_hash);
+        let (asker, app_password) = (Some(asker.session_id), Some(Arc::new(app_password)));
+        let session = self.store.create(NewSession { asker, app_password, ..session }).await?;
+        log_established(&session);
+        Ok(session)
+    }
+
     fn new_session(
         &self,
         username: Arc<str>,
@@ -108,7 +142,16 @@ impl Sessions {
         token_hash: TokenHash,
     ) -> NewSession {
         let (server_name, created_at) = (self.server_name.clone(), self.now());
-        NewSession { token_hash, username, session_type, client, server_name, created_at, asker: None }
+        NewSession {
+            token_hash,
+            username,
+            session_type,
+            client,
+            server_name,
+            created_at,
+            asker: None,
+            app_password: None,
+        }
     }
 
     /// Decides whether a token is good, now.
@@ -119,7 +162,7 @@ impl Sessions {
     /// Notes input by the user of a session. One that has reached a deadline is beyond help, swept or not.
     pub fn touch(&self, id: SessionId) {
         let now = self.now();
-        let is_live = |session: Session| !self.lifetimes.reached(session.created_at, session.last_active_at, now);
+        let is_live = |session: Session| now < session.deadline(&self.lifetimes);
         if self.store.get(id).is_some_and(is_live) {
             self.store.touch(id, now);
         }
@@ -309,6 +352,21 @@ impl Sessions {
             Role::User => Err(AppError::Forbidden),
         }
     }
+}
+
+fn new_app_password(name: &str, days: u64, now: Timestamp) -> Result<AppPassword, AppError> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > AppPassword::NAME_BYTES || name.chars().any(char::is_control) {
+        let most = AppPassword::NAME_BYTES;
+        return Err(AppError::Invalid(format!(
+            "the name of an app password has 1 to {most} bytes, such as 'Calendar'"
+        )));
+    }
+    if !(1..=AppPassword::MOST_DAYS).contains(&days) {
+        let most = AppPassword::MOST_DAYS;
+        return Err(AppError::Invalid(format!("an app password expires after 1 to {most} days, not {days}")));
+    }
+    Ok(AppPassword { name: name.to_owned(), expires_at: now.plus(Duration::from_secs(days * 24 * 60 * 60)) })
 }
 
 fn log_established(session: &Session) {

@@ -7,7 +7,7 @@ use futures_core::stream::BoxStream;
 use thiserror::Error;
 
 use super::{
-    Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    AppPassword, Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
     page::{Page, Revision},
     query::{Filter, SessionQuery, Sort},
     selection::{DeletePreview, Deleted, SelectedCounts, Selection},
@@ -31,6 +31,18 @@ pub struct NewSession {
     pub created_at: Timestamp,
     /// The session on whose word it is established. When that one has ended by then, nothing is done.
     pub asker: Option<SessionId>,
+    /// The app password that it is, if it is one.
+    pub app_password: Option<Arc<AppPassword>>,
+}
+
+impl NewSession {
+    /// When it ends if nothing happens.
+    pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
+        match &self.app_password {
+            Some(app_password) => app_password.expires_at,
+            None => lifetimes.deadline(self.created_at, self.created_at),
+        }
+    }
 }
 
 /// Sessions about to end.
@@ -64,6 +76,8 @@ pub struct Checked {
     pub username: Arc<str>,
     /// The channel by which it was established.
     pub session_type: SessionType,
+    /// Whether it is an app password: good only where it is presented as one.
+    pub is_app_password: bool,
 }
 
 /// Whether a check counts as use of the session.
@@ -129,6 +143,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Moves the last-active instant of a session to `now`, if the session is there and `now` is later. Durable
     /// within seconds.
     fn touch(&self, id: SessionId, now: Timestamp);
+
+    /// Notes from where a session is used now, if it is there. Takes effect in a moment, durable within seconds.
+    fn note_client(&self, id: SessionId, client: Client);
 
     /// One session. Constant cost.
     fn get(&self, id: SessionId) -> Option<Session>;

@@ -28,7 +28,13 @@ fn write_session(json: &mut JsonWriter, session: &Session) {
     json.begin_session(session);
     write_instant(json, ",\"created_at\":\"", session.created_at);
     write_instant(json, "\",\"last_active_at\":\"", session.last_active_at);
-    json.raw("\"}");
+    json.raw("\"");
+    if let Some(app_password) = &session.app_password {
+        json.text(",\"app_password\":{\"name\":", &app_password.name);
+        write_instant(json, ",\"expires_at\":\"", app_password.expires_at);
+        json.raw("\"}");
+    }
+    json.raw("}");
 }
 
 fn write_instant(json: &mut JsonWriter, before: &str, at: Timestamp) {

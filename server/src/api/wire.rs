@@ -47,6 +47,20 @@ pub struct SessionBody {
     #[schema(value_type = String, example = "2026-11-23T23:04:05.120Z")]
     #[serde(serialize_with = "rfc_3339")]
     pub last_active_at: Timestamp,
+    /// The app password that it is; only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_password: Option<AppPasswordBody>,
+}
+
+/// A session that a user has made for a client that cannot sign in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AppPasswordBody {
+    /// What its user calls it.
+    pub name: String,
+    /// When it ends, used or not (RFC 3339, UTC).
+    #[schema(value_type = String, example = "2027-11-23T23:04:05.120Z")]
+    #[serde(serialize_with = "rfc_3339")]
+    pub expires_at: Timestamp,
 }
 
 fn rfc_3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -65,6 +79,10 @@ impl From<Session> for SessionBody {
             client: session.client,
             created_at: session.created_at,
             last_active_at: session.last_active_at,
+            app_password: session.app_password.map(|app_password| AppPasswordBody {
+                name: app_password.name.clone(),
+                expires_at: app_password.expires_at,
+            }),
         }
     }
 }
@@ -121,6 +139,27 @@ pub struct CreatedSession {
     /// The secret to send as `Authorization: Bearer`. Shown this once.
     pub token: String,
     /// The session.
+    pub session: SessionBody,
+}
+
+/// A new app password of whoever asks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateAppPassword {
+    /// What it is for, 1 to 64 bytes.
+    #[schema(example = "Calendar on the phone")]
+    pub name: String,
+    /// After how many days it ends, 1 to 366.
+    #[schema(minimum = 1, maximum = 366)]
+    pub expires_in_days: u64,
+}
+
+/// A new app password.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedAppPassword {
+    /// The secret to send with the username by HTTP Basic. Shown this once.
+    pub password: String,
+    /// Its session: deleting it revokes the app password for good.
     pub session: SessionBody,
 }
 

@@ -16,7 +16,7 @@ use axum::{
 };
 use http::{StatusCode, header::AUTHORIZATION};
 
-use super::token::hash_of_presented;
+use super::{app_passwords::Basic, token::hash_of_presented};
 use crate::{api::problem::Problem, forward_auth, state::AppState};
 
 /// The token that a request presented, good or not.
@@ -35,13 +35,34 @@ pub fn identify(state: &AppState, request: &mut Request) {
     {
         request.extensions_mut().insert(client);
     }
-    if let Some(token) = presented_token(state, request) {
-        request.extensions_mut().insert(Presented(token));
-        if let Some(checked) = state.sessions.check(&token, activity_of(request.uri().path())) {
-            let role = role_in(state, &checked);
-            request.extensions_mut().insert(Principal { username: checked.username, role, session_id: checked.id });
+    let Some(credential) = presented(state, request) else { return };
+    let (token, username) = match &credential {
+        Credential::Token(token) => (token, None),
+        Credential::AppPassword(basic) => (&basic.token, Some(&basic.username)),
+    };
+    request.extensions_mut().insert(Presented(*token));
+    let Some(checked) = state.sessions.check(token, activity_of(request.uri().path())) else { return };
+    match username {
+        Some(username) if state.app_passwords.is_of(username, &checked) => {
+            if let Some(client) = state.proxies.client(request) {
+                state.app_passwords.note_use(checked.id, client);
+            }
         }
+        // Each is good only as what it is.
+        Some(_) => return,
+        None if checked.is_app_password => return,
+        None => {}
     }
+    let role = role_in(state, &checked);
+    request.extensions_mut().insert(Principal { username: checked.username, role, session_id: checked.id });
+}
+
+/// What a request presents.
+enum Credential {
+    /// A session token, in the cookie or as a bearer token.
+    Token(TokenHash),
+    /// An app password: in front of applications only.
+    AppPassword(Basic),
 }
 
 /// What the account may do in this session. Nobody has proved to be the user of a registered session: it carries the
@@ -61,19 +82,23 @@ fn activity_of(path: &str) -> Activity {
     }
 }
 
-fn presented_token(state: &AppState, request: &Request) -> Option<TokenHash> {
+fn presented(state: &AppState, request: &Request) -> Option<Credential> {
     let headers = request.headers();
-    let cookie_first = paths::is_forward_auth(request.uri().path()) && state.cookie.is_among(headers);
-    let mut bearers = headers.get_all(AUTHORIZATION).iter().filter(|_| !cookie_first);
-    let text = match (bearers.next(), bearers.next()) {
-        (None, _) => state.cookie.read(headers)?,
+    let is_forward_auth = paths::is_forward_auth(request.uri().path());
+    let cookie_first = is_forward_auth && state.cookie.is_among(headers);
+    let mut given = headers.get_all(AUTHORIZATION).iter().filter(|_| !cookie_first);
+    match (given.next(), given.next()) {
+        (None, _) => hash_of_presented(state.cookie.read(headers)?).map(Credential::Token),
         (Some(only), None) => {
-            let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token)?
+            let (scheme, credentials) = only.to_str().ok()?.split_once(' ')?;
+            match scheme.to_ascii_lowercase().as_str() {
+                "bearer" => hash_of_presented(credentials).map(Credential::Token),
+                "basic" if is_forward_auth => Basic::read(credentials).map(Credential::AppPassword),
+                _ => None,
+            }
         }
-        (Some(_), Some(_)) => return None,
-    };
-    hash_of_presented(text)
+        (Some(_), Some(_)) => None,
+    }
 }
 
 /// Who may use a route.

@@ -159,7 +159,7 @@ impl SignIn {
 }
 
 /// Establishes a session under a new token.
-async fn with_token<F: Future<Output = Result<Session, AppError>>>(
+pub(super) async fn with_token<F: Future<Output = Result<Session, AppError>>>(
     establish: impl FnOnce(TokenHash) -> F,
 ) -> Result<(SessionToken, Session), AppError> {
     let token = SessionToken::generate().map_err(|error| {

@@ -11,7 +11,7 @@ use std::{
 
 use app::{
     session::{
-        Lifetimes, Session,
+        Client, Lifetimes, Session, SessionId,
         selection::Deleted,
         store::{Deletion, NewSession, StoreError},
     },
@@ -34,6 +34,7 @@ pub(crate) type AccountRecords = Vec<(String, Vec<u8>)>;
 pub(crate) enum Command {
     Create { session: NewSession, reply: Reply<Session> },
     Delete { deletion: Deletion, reply: Reply<Deleted> },
+    NoteClient { id: SessionId, client: Client },
     Sweep { lifetimes: Lifetimes, now: Timestamp, reply: Reply<u64> },
     Flush { reply: Reply<()> },
     PutAccount { key: String, value: Vec<u8>, reply: Reply<()> },

@@ -1,9 +1,9 @@
 //! A session as it is stored: the row of the journal.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use app::{
-    session::{SessionId, SessionType, TokenHash, store::NewSession},
+    session::{AppPassword, SessionId, SessionType, TokenHash, store::NewSession},
     time::Timestamp,
 };
 
@@ -12,8 +12,10 @@ use super::{
     stored_texts::{ReadTexts, StoredTexts},
 };
 
-/// The format that [`Row::encode`] writes. A change of format takes the next number and keeps reading this one.
+/// The format of most rows. A change of format takes the next number and keeps reading this one.
 const VERSION: u8 = 2;
+/// The format of an app password.
+const VERSION_OF_APP_PASSWORD: u8 = 3;
 /// The format with all texts in the row.
 const VERSION_WITH_TEXTS: u8 = 1;
 /// Bytes of everything but the username, at most.
@@ -24,8 +26,8 @@ const FIXED: usize = 1 + 8 + 8 + 32 + 1 + 16 + 4 + 4 + 4;
 /// On disk, between the version and the checksum, integers little-endian: type, created at, last active at (both in
 /// milliseconds), token hash, address family (4 or 6) and octets, the numbers of server name and User-Agent among the
 /// [`StoredTexts`] in four bytes each, then the username as its length in four bytes and its UTF-8. In version 1
-/// username, server name and User-Agent stand there in the same way, and no numbers. The id is the key, not part of the
-/// row.
+/// username, server name and User-Agent stand there in the same way, and no numbers. In version 3 the instant when it
+/// expires and the name of the app password follow the username. The id is the key, not part of the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row<'a> {
     pub(crate) id: SessionId,
@@ -37,6 +39,7 @@ pub(crate) struct Row<'a> {
     pub(crate) username: &'a str,
     pub(crate) server_name: &'a str,
     pub(crate) user_agent: &'a str,
+    pub(crate) app_password: Option<Cow<'a, AppPassword>>,
 }
 
 impl<'a> Row<'a> {
@@ -52,12 +55,14 @@ impl<'a> Row<'a> {
             username: &session.username,
             server_name: &session.server_name,
             user_agent: &session.client.user_agent,
+            app_password: session.app_password.as_deref().map(Cow::Borrowed),
         }
     }
 
     /// The row as stored.
     pub(crate) fn encode(&self, texts: &mut StoredTexts) -> Vec<u8> {
-        let mut record = sealed::begin(VERSION, FIXED + self.username.len());
+        let version = if self.app_password.is_some() { VERSION_OF_APP_PASSWORD } else { VERSION };
+        let mut record = sealed::begin(version, FIXED + self.username.len());
         record.push(type_code(self.session_type));
         record.extend_from_slice(&self.created_at.as_millis().to_le_bytes());
         record.extend_from_slice(&self.last_active_at.as_millis().to_le_bytes());
@@ -75,9 +80,11 @@ impl<'a> Row<'a> {
         for text in [self.server_name, self.user_agent] {
             record.extend_from_slice(&texts.number(text).to_le_bytes());
         }
-        let length = u32::try_from(self.username.len()).expect("a username is far below 4 GiB");
-        record.extend_from_slice(&length.to_le_bytes());
-        record.extend_from_slice(self.username.as_bytes());
+        push_text(&mut record, self.username);
+        if let Some(app_password) = &self.app_password {
+            record.extend_from_slice(&app_password.expires_at.as_millis().to_le_bytes());
+            push_text(&mut record, &app_password.name);
+        }
         sealed::seal(self.id.0, record)
     }
 
@@ -87,7 +94,10 @@ impl<'a> Row<'a> {
     /// [`RecordError`] for a row that is damaged, under another id, of an unknown version, or with a text that is not
     /// there.
     pub(crate) fn decode(id: SessionId, record: &'a [u8], texts: &'a ReadTexts) -> Result<Self, RecordError> {
-        let version = if record.first() == Some(&VERSION_WITH_TEXTS) { VERSION_WITH_TEXTS } else { VERSION };
+        let version = match record.first() {
+            Some(&version @ (VERSION_WITH_TEXTS | VERSION_OF_APP_PASSWORD)) => version,
+            _ => VERSION,
+        };
         let content = sealed::open(id.0, version, record)?;
         Self::read(id, version, content, texts).ok_or(RecordError::Content)
     }
@@ -109,6 +119,12 @@ impl<'a> Row<'a> {
             let [server, agent] = [fields.array()?, fields.array()?].map(u32::from_le_bytes);
             (fields.text()?, texts.get(server)?, texts.get(agent)?)
         };
+        let app_password = if version == VERSION_OF_APP_PASSWORD {
+            let expires_at = Timestamp::from_millis(u64::from_le_bytes(fields.array()?));
+            Some(Cow::Owned(AppPassword { name: fields.text()?.to_owned(), expires_at }))
+        } else {
+            None
+        };
         fields.0.is_empty().then_some(Self {
             id,
             token_hash,
@@ -119,8 +135,16 @@ impl<'a> Row<'a> {
             username,
             server_name,
             user_agent,
+            app_password,
         })
     }
+}
+
+/// The length of a text in four bytes, and its UTF-8.
+fn push_text(record: &mut Vec<u8>, text: &str) {
+    let length = u32::try_from(text.len()).expect("names are far below 4 GiB");
+    record.extend_from_slice(&length.to_le_bytes());
+    record.extend_from_slice(text.as_bytes());
 }
 
 /// The number of a type on disk: never changed, never given to another.
@@ -172,6 +196,7 @@ mod tests {
             address in any::<IpAddr>(),
             created_at in any::<u64>(),
             last_active_at in any::<u64>(),
+            app_password in proptest::option::of(".{0,40}"),
         ) -> Row<'static> {
             Row {
                 id: SessionId(id),
@@ -183,6 +208,9 @@ mod tests {
                 username: "",
                 server_name: "",
                 user_agent: "",
+                app_password: app_password.map(|name| {
+                    Cow::Owned(AppPassword { name, expires_at: Timestamp::from_millis(last_active_at) })
+                }),
             }
         }
     }
@@ -220,7 +248,7 @@ mod tests {
             id in any::<u64>(),
             content in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
-            for version in [VERSION_WITH_TEXTS, VERSION] {
+            for version in [VERSION_WITH_TEXTS, VERSION, VERSION_OF_APP_PASSWORD] {
                 let mut record = sealed::begin(version, content.len());
                 record.extend_from_slice(&content);
                 _ = Row::decode(SessionId(id), &sealed::seal(id, record), &ReadTexts::default());
@@ -245,6 +273,7 @@ mod tests {
             username: "a",
             server_name: "b",
             user_agent: "c",
+            app_password: None,
         };
         let mut fixed = vec![2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
         fixed.extend([7; 32]);
@@ -260,6 +289,18 @@ mod tests {
         let record = row.encode(&mut texts);
         let expected = [&[2], &fixed[..], &[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'a']].concat();
         assert_eq!(record[..record.len() - 4], expected);
+    }
+
+    #[test]
+    fn so_does_that_of_an_app_password() {
+        let (row, fixed) = golden();
+        let app_password = AppPassword { name: "dav".to_owned(), expires_at: Timestamp::from_millis(3) };
+        let row = Row { app_password: Some(Cow::Owned(app_password)), ..row };
+        let mut texts = StoredTexts::default();
+        texts.number("c");
+        let record = row.encode(&mut texts);
+        let end = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'a', 3, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, b'd', b'a', b'v'];
+        assert_eq!(record[..record.len() - 4], [&[3], &fixed[..], &end].concat());
     }
 
     #[test]

@@ -6,14 +6,17 @@
 
 mod cells;
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use app::{
     session::{
-        SessionId, TokenHash,
+        AppPassword, Client, SessionId, TokenHash,
         page::{Counts, Revision},
     },
     time::Timestamp,
@@ -60,6 +63,8 @@ pub(crate) struct Table {
     moved: Vec<AtomicU64>,
     has_moved: AtomicBool,
     order: Mutex<Order>,
+    /// The few sessions that are one.
+    app_passwords: HashMap<Slot, Arc<AppPassword>>,
     vacant: Vec<Slot>,
     /// Slots whose session has gone, but not yet what points there.
     left: Vec<Slot>,
@@ -99,6 +104,7 @@ impl Table {
             moved: Vec::new(),
             has_moved: AtomicBool::new(false),
             order: Mutex::default(),
+            app_passwords: HashMap::new(),
             vacant: Vec::new(),
             left: Vec::new(),
             used: 0,
@@ -139,6 +145,9 @@ impl Table {
         self.addresses.put(at, row.address);
         self.created_at[at] = row.created_at.as_millis();
         *self.last_active_at[at].get_mut() = row.last_active_at.as_millis();
+        if let Some(app_password) = &row.app_password {
+            self.app_passwords.insert(slot, Arc::new(app_password.clone().into_owned()));
+        }
         self.ids[at] = row.id.0;
         self.by_type[row.session_type.index()] += 1;
         self.newest_id = self.newest_id.max(row.id);
@@ -191,11 +200,24 @@ impl Table {
             entry.remove();
         }
         self.ids[at] = VACANT;
+        self.app_passwords.remove(&slot);
         self.addresses.take(at);
         self.usernames.forget(self.users[at]);
         self.server_names.forget(self.servers[at]);
         self.user_agents.forget(self.agents[at]);
         self.vacant.push(slot);
+    }
+
+    /// Notes from where the session of a slot is used now; its row is written with the touched ones.
+    pub(crate) fn set_client(&mut self, slot: Slot, client: &Client) {
+        let at = slot as usize;
+        self.addresses.take(at);
+        self.addresses.put(at, client.address);
+        let before = std::mem::replace(&mut self.agents[at], self.user_agents.acquire(&client.user_agent));
+        self.user_agents.release(before);
+        self.user_agents.forget(before);
+        self.mark_touched(slot);
+        *self.revision.get_mut() += 1;
     }
 
     /// Moves the last-active instant forward; whether it moved.

@@ -202,6 +202,12 @@ impl Writer {
                 batch.ended.extend(ended);
                 batch.answers.push(answer(reply, deleted));
             }
+            Command::NoteClient { id, client } => {
+                let mut table = self.shared.table.write();
+                if let Some(slot) = table.find(id) {
+                    table.set_client(slot, &client);
+                }
+            }
             Command::Sweep { lifetimes, now, reply } => {
                 let ended = self.sweep(&lifetimes, now);
                 batch.answers.push(answer(reply, ended.len() as u64));
@@ -227,6 +233,8 @@ impl Writer {
         const REFUSED: StoreError = StoreError::Unavailable;
         match command {
             Command::Create { reply, .. } => _ = reply.send(Err(REFUSED)),
+            // It is told again.
+            Command::NoteClient { .. } => {}
             Command::Delete { deletion, reply } if self.has_ended(deletion.asker) => {
                 _ = reply.send(Err(StoreError::AskerEnded));
             }
@@ -264,8 +272,7 @@ impl Writer {
         if self.deadlines.is_some_and(|(of, first)| of == *lifetimes && now < first) {
             return Vec::new();
         }
-        let is_over =
-            |table: &Table, slot: Slot| lifetimes.reached(table.created_at(slot), table.last_active_at(slot), now);
+        let is_over = |table: &Table, slot: Slot| now >= table.deadline(slot, lifetimes);
         let mut slots = Vec::new();
         // No session that is established from now on has an earlier one.
         let mut first = lifetimes.deadline(now, now);
@@ -275,7 +282,7 @@ impl Writer {
                 if is_over(&table, slot) {
                     slots.push(slot);
                 } else {
-                    first = first.min(lifetimes.deadline(table.created_at(slot), table.last_active_at(slot)));
+                    first = first.min(table.deadline(slot, lifetimes));
                 }
             }
         }
@@ -315,7 +322,7 @@ impl Writer {
             return Vec::new();
         }
         if let Some((lifetimes, first)) = &mut self.deadlines {
-            let deadline = |one: &Created| lifetimes.deadline(one.session.created_at, one.session.created_at);
+            let deadline = |one: &Created| one.session.deadline(lifetimes);
             *first = created.iter().map(deadline).min().unwrap_or(*first).min(*first);
         }
         let mut table = self.shared.table.write();

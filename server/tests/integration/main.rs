@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod api;
+mod app_passwords;
 mod auth;
 mod command;
 mod forward_auth;

@@ -1,9 +1,9 @@
 //! What stands in a slot of the table.
 
-use std::{net::IpAddr, sync::atomic::Ordering};
+use std::{borrow::Cow, net::IpAddr, sync::atomic::Ordering};
 
 use app::{
-    session::{Session, SessionId, SessionType, TokenHash},
+    session::{Lifetimes, Session, SessionId, SessionType, TokenHash},
     time::Timestamp,
 };
 
@@ -23,6 +23,7 @@ impl Table {
             client: self.user_agents.words(self.agent(slot)).clone(),
             created_at: self.created_at(slot),
             last_active_at: self.last_active_at(slot),
+            app_password: self.app_passwords.get(&slot).cloned(),
         }
     }
 
@@ -37,6 +38,7 @@ impl Table {
             username: self.usernames.text(self.user(slot)),
             server_name: self.server_names.text(self.server(slot)),
             user_agent: self.user_agents.text(self.agent(slot)),
+            app_password: self.app_passwords.get(&slot).map(|app_password| Cow::Borrowed(&**app_password)),
         }
     }
 
@@ -91,6 +93,19 @@ impl Table {
 
     pub(crate) fn created_at(&self, slot: Slot) -> Timestamp {
         Timestamp::from_millis(self.created_at[slot as usize])
+    }
+
+    /// When its session ends if nothing happens.
+    pub(crate) fn deadline(&self, slot: Slot, lifetimes: &Lifetimes) -> Timestamp {
+        match self.app_passwords.get(&slot) {
+            Some(app_password) => app_password.expires_at,
+            None => lifetimes.deadline(self.created_at(slot), self.last_active_at(slot)),
+        }
+    }
+
+    /// Whether its session is an app password.
+    pub(crate) fn is_app_password(&self, slot: Slot) -> bool {
+        self.app_passwords.contains_key(&slot)
     }
 
     #[inline]
