@@ -40,6 +40,11 @@ impl PageData {
     }
 }
 
+/// The part of a page that the server alone writes, as HTML, in context there: the browser's half need not contain what
+/// makes it.
+#[derive(Clone, Debug, Default)]
+pub struct WrittenHtml(pub String);
+
 /// Who looks at a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewer {
@@ -128,6 +133,37 @@ pub struct MySessionsData {
     pub now: Timestamp,
     /// What the last form did.
     pub notice: Option<String>,
+    /// The form for a new app password. Not carried to the browser's half, which has nothing to do with it.
+    #[serde(skip)]
+    pub app_password: AppPasswordForm,
+}
+
+/// The form for a new app password, and what it has made.
+#[derive(Clone, Debug, Default)]
+pub struct AppPasswordForm {
+    /// As typed, if that cannot be used.
+    pub name: String,
+    /// After how many days it is to expire.
+    pub days: String,
+    /// What is wrong with it.
+    pub error: Option<String>,
+    /// What it has made.
+    pub made: Option<MadeAppPassword>,
+}
+
+/// An app password as it is shown, once.
+#[derive(Clone)]
+pub struct MadeAppPassword {
+    /// What its user calls it.
+    pub name: String,
+    /// The secret.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for MadeAppPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MadeAppPassword").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A refusal or an error.

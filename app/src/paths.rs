@@ -19,3 +19,5 @@ pub const FORWARD_AUTH: &str = "/forward-auth";
 pub fn is_forward_auth(path: &str) -> bool {
     path.strip_prefix(FORWARD_AUTH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
+/// Makes an app password (POST of the plain form).
+pub const APP_PASSWORDS: &str = "/account/app-passwords";

@@ -145,6 +145,13 @@ impl Session {
     }
 }
 
+impl Session {
+    /// What its user calls the app password; empty for other sessions.
+    pub fn app_password_name(&self) -> String {
+        self.app_password.as_ref().map(|app_password| app_password.name.clone()).unwrap_or_default()
+    }
+}
+
 /// How many bytes of a User-Agent are kept, cut at a character boundary.
 pub const USER_AGENT_BYTES: usize = 512;
 

@@ -7,10 +7,7 @@ use leptos::{nonce::use_nonce, prelude::*};
 use self::icon_sheet::icon_sheet;
 use crate::{
     app::{App, is_scripted},
-    pages::{
-        PageData,
-        sessions::{RowsHtml, row::rows_html},
-    },
+    pages::{PageData, WrittenHtml, my_sessions::app_passwords::app_passwords_html, sessions::row::rows_html},
 };
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
@@ -33,9 +30,12 @@ pub struct Assets {
 pub fn shell() -> impl IntoView {
     let assets = use_context::<Assets>().unwrap_or_default();
     let page = use_context::<PageData>();
-    if let Some(PageData::Sessions(data)) = &page {
-        provide_context(RowsHtml(rows_html(data)));
-    }
+    let written = match &page {
+        Some(PageData::Sessions(data)) => rows_html(data),
+        Some(PageData::MySessions(data)) => app_passwords_html(data),
+        Some(PageData::SignIn(_) | PageData::Message(_)) | None => String::new(),
+    };
+    provide_context(WrittenHtml(written));
     let scripted = page.as_ref().is_some_and(is_scripted) && !assets.js.is_empty();
     view! {
         <!DOCTYPE html>

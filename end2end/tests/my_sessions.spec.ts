@@ -1,7 +1,7 @@
 import { Api } from "../support/api.ts";
 import { expect, signIn, test } from "../support/test.ts";
 
-test.use({ given: { users: ["anna", "bert", "cleo"] } });
+test.use({ given: { users: ["anna", "bert", "cleo", "dora"] } });
 
 test.describe("My Sessions", { tag: "@basic" }, () => {
   test("lists one's own sessions and marks the current one", async ({ page, open, server }) => {
@@ -26,6 +26,41 @@ test.describe("My Sessions", { tag: "@basic" }, () => {
     expect(await phone.isSignedIn()).toBe(false);
     await page.reload();
     await expect(page.getByText("This session")).toHaveCount(1);
+  });
+
+  test("makes an app password, shows it once, and ends it like any session", async ({ page, open, server }) => {
+    await signIn(page, "dora");
+    await open(page, "/account/sessions");
+    await page.getByLabel("Name", { exact: true }).fill("Calendar");
+    await page.getByLabel("Expires after").selectOption("30 days");
+    await page.getByRole("button", { name: "Create app password" }).click();
+
+    await expect(page.getByText("it is shown this once")).toBeVisible();
+    const secret = (await page.locator(".made code").last().textContent())!;
+    const authorization = `Basic ${Buffer.from(`dora:${secret}`).toString("base64")}`;
+    const ask = async () => (await fetch(`${server.url}/forward-auth`, { headers: { authorization } })).status;
+    expect(await ask()).toBe(200);
+
+    await open(page, "/account/sessions");
+    await expect(page.getByRole("main")).not.toContainText(secret);
+    await expect(page.getByText(/^Calendar, until \d{4}-\d\d-\d\d$/)).toBeVisible();
+    await page.getByRole("button", { name: "End session from 127.0.0.1" }).click();
+    await expect(page.getByText("Calendar, until")).toHaveCount(0);
+    expect(await ask()).toBe(401);
+  });
+
+  test("says what is wrong with the wish for an app password, and keeps it", async ({
+    page,
+    open,
+    browserErrors,
+  }) => {
+    browserErrors.expect(/status of 400/);
+    await signIn(page, "dora");
+    await open(page, "/account/sessions");
+    await page.getByLabel("Name", { exact: true }).fill("   ");
+    await page.getByRole("button", { name: "Create app password" }).click();
+    await expect(page.getByRole("alert").filter({ hasText: "1 to 64 bytes" })).toBeVisible();
+    await expect(page.getByLabel("Name", { exact: true })).toHaveValue("   ");
   });
 });
 

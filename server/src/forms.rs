@@ -4,7 +4,7 @@
 use app::{
     authority::{Authority, SignInForm},
     error::AppError,
-    pages::SignInData,
+    pages::{AppPasswordForm, MadeAppPassword, SignInData},
     paths,
     principal::Principal,
     session::{
@@ -20,7 +20,7 @@ use axum::{
     extract::{Request, State, rejection::BytesRejection},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
-use http::{HeaderName, header::SET_COOKIE};
+use http::{HeaderName, StatusCode, header::SET_COOKIE};
 use url::form_urlencoded;
 
 use crate::{
@@ -127,6 +127,36 @@ pub async fn end_own_session(
         Err(error) => Err(error),
     };
     Ok(answered(&state, bare, &asker, outcome).await)
+}
+
+/// POST `/account/app-passwords`: makes an app password and shows it, this once.
+///
+/// # Errors
+/// When the body cannot be read.
+pub async fn create_app_password(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    Extension(client): Extension<Client>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (bare, body) = taken_apart(request).await?;
+    let field = |name| parameter(&body, name).unwrap_or_default();
+    let (name, days) = (field("name"), field("days"));
+    // What is no number is told as one that is out of range.
+    let made = state.app_passwords.create(&asker, &name, days.parse().unwrap_or(0), client).await;
+    let (status, form) = match made {
+        Ok((secret, session)) => {
+            let name = session.app_password.as_ref().map(|made| made.name.clone()).unwrap_or_default();
+            let made = Some(MadeAppPassword { name, secret: secret.expose().to_owned() });
+            (StatusCode::OK, AppPasswordForm { made, ..AppPasswordForm::default() })
+        }
+        Err(error @ AppError::Unauthorized) => return Ok(pages::refusal(&state, bare, None, error).await),
+        Err(error) => {
+            let status = pages::status_of(&error);
+            (status, AppPasswordForm { name, days, error: Some(error.to_string()), made: None })
+        }
+    };
+    Ok(pages::render_my_sessions(&state, bare, status, &asker, None, form).await)
 }
 
 /// POST `/account/columns`: remembers the shown columns.

@@ -3,7 +3,7 @@
 use app::{
     authority::Authority,
     error::AppError,
-    pages::{BadSearch, Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData},
+    pages::{AppPasswordForm, BadSearch, Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData},
     paths,
     principal::{Principal, Role},
     session::{
@@ -101,14 +101,28 @@ pub async fn my_sessions(
     request: Request,
 ) -> Response {
     let ended = parameter(request.uri().query().unwrap_or_default(), "ended").is_some();
+    let notice = ended.then(|| "The session was ended.".to_owned());
+    render_my_sessions(&state, request, StatusCode::OK, &asker, notice, AppPasswordForm::default()).await
+}
+
+/// Renders My Sessions with what its forms have done.
+pub async fn render_my_sessions(
+    state: &AppState,
+    request: Request,
+    status: StatusCode,
+    asker: &Principal,
+    notice: Option<String>,
+    app_password: AppPasswordForm,
+) -> Response {
     let data = MySessionsData {
-        viewer: state.viewer(&asker),
-        sessions: state.sessions.own(&asker),
+        viewer: state.viewer(asker),
+        sessions: state.sessions.own(asker),
         current: asker.session_id,
         now: state.sessions.now(),
-        notice: ended.then(|| "The session was ended.".to_owned()),
+        notice,
+        app_password,
     };
-    render(&state, request, StatusCode::OK, PageData::MySessions(data)).await
+    render(state, request, status, PageData::MySessions(data)).await
 }
 
 /// The sign-in page; an application that is none of ours is refused before anybody types a password. One who is signed in already goes where they wanted.

@@ -80,6 +80,13 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
         &[Method::GET, Method::POST],
         get(pages::my_sessions).post(forms::end_own_session),
     );
+    // The page is shown where its form goes: an address that is loaded again is to be one.
+    routes.add(
+        paths::APP_PASSWORDS,
+        Page,
+        &[Method::GET, Method::POST],
+        get(pages::my_sessions).post(forms::create_app_password),
+    );
     routes.add(paths::COLUMNS, Page, &[Method::POST], post(forms::set_columns));
     routes.add(paths::LIVE, Api, &[Method::GET], get(live::upgrade));
 

@@ -1,10 +1,13 @@
 //! My Sessions: where one is signed in oneself, and the end of the others.
 
+#[cfg(feature = "ssr")]
+pub(crate) mod app_passwords;
+
 use std::sync::Arc;
 
 use leptos::{html, prelude::*, task::spawn_local};
 
-use super::MySessionsData;
+use super::{MySessionsData, WrittenHtml};
 use crate::{
     browser::{
         self,
@@ -47,7 +50,7 @@ struct Row {
 /// See [`MySessionsData`].
 #[component]
 pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
-    let MySessionsData { viewer, sessions, current, now, notice } = data;
+    let MySessionsData { viewer, sessions, current, now, notice, .. } = data;
     let own = Own {
         rows: RwSignal::new(sessions.into_iter().map(Row::new).collect()),
         current,
@@ -58,6 +61,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
         state: StoredValue::default(),
     };
     Effect::new(move |_| untrack(move || own.start()));
+    let WrittenHtml(app_passwords) = use_context().unwrap_or_default();
     view! {
         <Frame viewer here=Here::MySessions>
             <div class="heading">
@@ -76,6 +80,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
                     </tbody>
                 </table>
             </div>
+            <div inner_html=app_passwords></div>
         </Frame>
     }
 }
@@ -201,6 +206,7 @@ fn OwnSession(own: Own, row: Row) -> impl IntoView {
                     row.text(|session| session.session_type.label().to_owned()),
                 )}
                 {is_current.then(|| view! { <span class="chip">"This session"</span> })}
+                <span class="app-password">{row.text(app_password)}</span>
             </td>
             {text_cell("address", address.clone(), address)}
             {text_cell("server_name", server_name.clone(), server_name)}
@@ -235,6 +241,17 @@ fn End(own: Own, row: Row) -> impl IntoView {
                 "End"
             </button>
         </form>
+    }
+}
+
+/// `Calendar, until 2027-02-23`; nothing for other sessions.
+fn app_password(session: &Session) -> String {
+    match &session.app_password {
+        Some(app_password) => {
+            let until = app_password.expires_at.in_words();
+            app_password.name.clone() + ", until " + until.split(' ').next().unwrap_or_default()
+        }
+        None => String::new(),
     }
 }
 

@@ -37,10 +37,6 @@ use crate::{
     session::query::SessionQuery,
 };
 
-/// The rows as they stand in the document: HTML that the server alone writes, in context there.
-#[derive(Clone, Debug, Default)]
-pub struct RowsHtml(pub String);
-
 /// See [`SessionsData`].
 #[component]
 pub(crate) fn SessionsPage(data: SessionsData) -> impl IntoView {

@@ -94,6 +94,11 @@ impl Shown {
         !self.own && !self.ended
     }
 
+    /// See [`Session::app_password_name`].
+    pub(super) fn app_password_name(&self) -> String {
+        self.session.app_password_name()
+    }
+
     /// `session of anna from 10.20.4.17`.
     pub(super) fn in_words(&self) -> String {
         let Session { username, address, .. } = &self.session;

@@ -98,6 +98,7 @@ struct DrawnRow {
     you: HtmlElement,
     gone: HtmlElement,
     session_type: Element,
+    app_password: Element,
     icon: Element,
     address: Element,
     dot: Element,
@@ -133,6 +134,7 @@ impl DrawnRow {
             you: find(".you")?.dyn_into().ok()?,
             gone: find(".gone")?.dyn_into().ok()?,
             session_type: find(".type")?,
+            app_password: find(".app-password")?,
             icon: find("use")?,
             address: find(".address")?,
             time: find("time")?,
@@ -204,6 +206,11 @@ impl DrawnRow {
                 }
             },
         );
+        change.of(Shown::app_password_name, |name| {
+            let name = name.unwrap_or_default();
+            set(&self.app_password, "title", Some(&name));
+            write(&self.app_password, &name);
+        });
         let put_text = |cell: &Element, whole: &str, text: &str| {
             set(cell, "title", Some(whole));
             write(cell, text);

@@ -4,12 +4,13 @@ use leptos::{prelude::*, tachys::html::InertElement};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement, Node};
 
-use super::{RowsHtml, list::List, picked::Header};
+use super::{list::List, picked::Header};
 use crate::{
     components::{
         icon::icon,
         reactive::{flag, maybe, text},
     },
+    pages::WrittenHtml,
     session::{column::Column, query::SessionQuery},
 };
 
@@ -114,7 +115,7 @@ fn Rows(list: List) -> impl IntoView {
             list.ask_one(place);
         }
     };
-    let RowsHtml(html) = use_context().unwrap_or_default();
+    let WrittenHtml(html) = use_context().unwrap_or_default();
     view! {
         <tbody
             role="rowgroup"
