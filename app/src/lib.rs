@@ -16,6 +16,7 @@ pub mod live;
 pub mod pages;
 pub mod paths;
 pub mod principal;
+pub mod scope;
 pub mod server_fns;
 pub mod session;
 pub mod time;

@@ -210,7 +210,7 @@ mod tests {
             client: "".into(),
             created_at: Timestamp::default(),
             last_active_at: Timestamp::from_millis(last_active),
-            app_password: None,
+            standing: None,
         }
     }
 

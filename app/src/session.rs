@@ -17,7 +17,7 @@ use std::{fmt, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Timestamp;
+use crate::{scope::Scopes, time::Timestamp};
 
 /// The public number of a session: handed out in order from 1, never reused, grants nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,22 +112,25 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When the last request of this session was accepted.
     pub last_active_at: Timestamp,
-    /// The app password that it is, if it is one.
+    /// What it has instead of the usual deadlines, if it was made to be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app_password: Option<Arc<AppPassword>>,
+    pub standing: Option<Arc<Standing>>,
 }
 
-/// A session that a user has made for a client that cannot sign in: a calendar, git, a script. It has a deadline of its own
-/// instead of the two that others have.
+/// What a session has that a user has made for a client to keep: a name and a deadline of its own instead of the two that
+/// others have. It is an app password, for a client that cannot sign in, or a client token, for one that uses REST.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct AppPassword {
+pub struct Standing {
     /// What its user calls it.
     pub name: String,
     /// When it ends, used or not.
     pub expires_at: Timestamp,
+    /// What a client token may do; `None`: it is an app password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Scopes>,
 }
 
-impl AppPassword {
+impl Standing {
     /// The longest name, in bytes.
     pub const NAME_BYTES: usize = 64;
     /// The longest life.
@@ -138,17 +141,17 @@ impl AppPassword {
 impl Session {
     /// When it ends if nothing happens.
     pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
-        match &self.app_password {
-            Some(app_password) => app_password.expires_at,
+        match &self.standing {
+            Some(standing) => standing.expires_at,
             None => lifetimes.deadline(self.created_at, self.last_active_at),
         }
     }
 }
 
 impl Session {
-    /// What its user calls the app password; empty for other sessions.
-    pub fn app_password_name(&self) -> String {
-        self.app_password.as_ref().map(|app_password| app_password.name.clone()).unwrap_or_default()
+    /// What the user calls the app password or client token; empty for other sessions.
+    pub fn standing_name(&self) -> String {
+        self.standing.as_ref().map(|standing| standing.name.clone()).unwrap_or_default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! REST: `/api/v1`.
 
 pub mod app_passwords;
+pub mod client_tokens;
+pub mod introspect;
 pub mod json;
 pub(crate) mod list_json;
 pub mod openapi;

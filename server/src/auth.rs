@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod app_passwords;
 pub mod authenticate;
+pub mod client_notes;
 pub mod cookie;
 pub mod csrf;
 pub mod password;

@@ -81,7 +81,7 @@ impl Crowd {
             server_name: Arc::from(SERVERS[dice.below(SERVERS.len() as u64) as usize]),
             created_at: Timestamp::from_millis(now.as_millis().saturating_sub(ago)),
             asker: None,
-            app_password: None,
+            standing: None,
         })
     }
 

@@ -15,16 +15,16 @@ use app::{
     },
 };
 use axum::{
-    Extension, RequestExt,
-    body::{Body, Bytes},
-    extract::{Request, State, rejection::BytesRejection},
+    Extension,
+    body::Body,
+    extract::{Request, State},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use http::{HeaderName, StatusCode, header::SET_COOKIE};
 use url::form_urlencoded;
 
 use crate::{
-    api::problem::Problem,
+    api::{json::body_of, problem::Problem},
     pages::{self, parameter, selected_ids},
     state::AppState,
 };
@@ -146,7 +146,7 @@ pub async fn create_app_password(
     let made = state.app_passwords.create(&asker, &name, days.parse().unwrap_or(0), client).await;
     let (status, form) = match made {
         Ok((secret, session)) => {
-            let name = session.app_password.as_ref().map(|made| made.name.clone()).unwrap_or_default();
+            let name = session.standing_name();
             let made = Some(MadeAppPassword { name, secret: secret.expose().to_owned() });
             (StatusCode::OK, AppPasswordForm { made, ..AppPasswordForm::default() })
         }
@@ -206,9 +206,6 @@ async fn taken_apart(request: Request) -> Result<(Request, String), Problem> {
     *bare.uri_mut() = request.uri().clone();
     *bare.headers_mut() = request.headers().clone();
     *bare.extensions_mut() = request.extensions().clone();
-    let body: Bytes = request
-        .extract()
-        .await
-        .map_err(|rejection: BytesRejection| Problem::new(rejection.status().as_u16(), rejection.body_text()))?;
+    let body = body_of(request).await?;
     Ok((bare, String::from_utf8_lossy(&body).into_owned()))
 }

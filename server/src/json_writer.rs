@@ -81,7 +81,8 @@ pub(crate) mod tests {
     use std::sync::Arc;
 
     use app::{
-        session::{AppPassword, Session, SessionId, SessionType},
+        scope::Scopes,
+        session::{Session, SessionId, SessionType, Standing},
         time::Timestamp,
     };
     use proptest::prelude::*;
@@ -95,7 +96,7 @@ pub(crate) mod tests {
             address in any::<std::net::IpAddr>(),
             created_at in any::<u64>(),
             last_active_at in 0_u64..4_102_444_800_000,
-            app_password in proptest::option::of(".*"),
+            standing in proptest::option::of((".*", proptest::option::of((1_u8..16).prop_map(Scopes)))),
         ) -> Session {
             Session {
                 id: SessionId(id),
@@ -107,8 +108,8 @@ pub(crate) mod tests {
                 client: client.into(),
                 created_at: Timestamp::from_millis(created_at),
                 last_active_at: Timestamp::from_millis(last_active_at),
-                app_password: app_password
-                    .map(|name| Arc::new(AppPassword { name, expires_at: Timestamp::from_millis(last_active_at) })),
+                standing: standing
+                    .map(|(name, scopes)| Arc::new(Standing { name, expires_at: Timestamp::from_millis(last_active_at), scopes })),
             }
         }
     }

@@ -6,7 +6,6 @@ use axum::{
     Router,
     body::to_bytes,
     extract::{DefaultBodyLimit, Request, State},
-    handler::Handler,
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, delete, get, post},
@@ -14,13 +13,13 @@ use axum::{
 use futures_util::FutureExt;
 use http::{Method, StatusCode, header::CONTENT_TYPE};
 
-use app::{error::AppError, paths, principal::Principal};
+use app::{error::AppError, paths, principal::Principal, scope::Scope};
 
 use crate::{
     api::{self, problem::Problem},
     assets,
     auth::{
-        authenticate::{Access, identify, require},
+        authenticate::{Access, ClientPrincipal, identify, require},
         csrf::is_from_another_site,
     },
     forms, forward_auth, headers, live, metrics, pages,
@@ -67,7 +66,8 @@ pub fn routes(state: AppState) -> Vec<Route> {
 fn build(state: AppState) -> (Router, Vec<Route>) {
     // Rendering spawns on this executor; a second call changes nothing.
     _ = any_spawner::Executor::init_tokio();
-    use Access::{Api, Page, Public};
+    use Access::{Api, Client, Page, Public};
+    let [introspect, read, end] = [Scope::Introspect, Scope::SessionsRead, Scope::SessionsDelete].map(Client);
     let mut routes = Routes { state: state.clone(), router: Router::new(), entries: Vec::new() };
 
     routes.add("/", Page, &[Method::GET], get(pages::home));
@@ -90,21 +90,14 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     routes.add(paths::COLUMNS, Page, &[Method::POST], post(forms::set_columns));
     routes.add(paths::LIVE, Api, &[Method::GET], get(live::upgrade));
 
-    routes.add(
-        "/api/v1/sessions",
-        Public,
-        &[Method::POST],
-        // Signing in is public; the list is not.
-        post(api::sessions::create).get(api::sessions::list.layer(from_fn_with_state((state.clone(), Api), require))),
-    );
-    routes.note("/api/v1/sessions", Api, &[Method::GET]);
-    routes.add(
-        "/api/v1/sessions/{id}",
-        Api,
-        &[Method::GET, Method::DELETE],
-        get(api::sessions::show).delete(api::sessions::delete),
-    );
-    routes.add("/api/v1/sessions/delete", Api, &[Method::POST], post(api::sessions::delete_many));
+    routes.add("/api/v1/sessions", Public, &[Method::POST], post(api::sessions::create));
+    routes.add("/api/v1/sessions", read, &[Method::GET], get(api::sessions::list));
+    routes.add("/api/v1/sessions/{id}", read, &[Method::GET], get(api::sessions::show));
+    routes.add("/api/v1/sessions/{id}", end, &[Method::DELETE], delete(api::sessions::delete));
+    routes.add("/api/v1/sessions/delete", end, &[Method::POST], post(api::sessions::delete_many));
+    routes.add("/api/v1/introspect", introspect, &[Method::POST], post(api::introspect::introspect));
+    routes.add("/api/v1/introspect/batch", introspect, &[Method::POST], post(api::introspect::introspect_many));
+    routes.add("/api/v1/client-tokens", Api, &[Method::POST], post(api::client_tokens::create));
     routes.add(
         "/api/v1/session",
         Api,
@@ -204,7 +197,8 @@ async fn answer(state: &AppState, mut request: Request, next: Next) -> Response 
 async fn to_the_end(state: &AppState, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     // Who is not signed in gets no large place to fill, whatever the route.
-    let is_signed_in = parts.extensions.get::<Principal>().is_some();
+    let is_signed_in =
+        parts.extensions.get::<Principal>().is_some() || parts.extensions.get::<ClientPrincipal>().is_some();
     let limit = if is_signed_in && SELECTING.contains(&parts.uri.path()) { DELETE_BODY_LIMIT } else { BODY_LIMIT };
     let Ok(body) = to_bytes(body, limit).await else {
         return Problem::new(413, format!("the body is broken off or larger than {limit} bytes")).into_response();

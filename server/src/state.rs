@@ -14,8 +14,8 @@ use url::Url;
 
 use crate::{
     auth::{
-        accounts::Accounts, app_passwords::AppPasswords, cookie::SessionCookie, csrf::OwnOrigins,
-        password::PasswordHasher, redirect::Redirects, sign_in::SignIn, throttle::Throttle,
+        accounts::Accounts, app_passwords::AppPasswords, client_notes::ClientNotes, cookie::SessionCookie,
+        csrf::OwnOrigins, password::PasswordHasher, redirect::Redirects, sign_in::SignIn, throttle::Throttle,
     },
     client::TrustedProxies,
     clock::SystemClock,
@@ -46,6 +46,8 @@ pub struct Shared {
     pub store: RedbStore,
     /// Accounts.
     pub accounts: Arc<Accounts>,
+    /// From where what is made to be kept is used.
+    pub client_notes: ClientNotes,
     /// Secrets for clients that cannot sign in.
     pub app_passwords: AppPasswords,
     /// Signing in.
@@ -125,6 +127,7 @@ impl AppState {
             proxies: config.proxies.clone(),
             metrics: Arc::default(),
             demo: config.simulation.is_some(),
+            client_notes: ClientNotes::new(sessions.clone()),
             app_passwords: AppPasswords::new(sessions.clone(), accounts.clone()),
             sessions,
             store,

@@ -215,7 +215,7 @@ impl SessionStore for RedbStore {
             id: table.id(slot),
             username,
             session_type: table.session_type(slot),
-            is_app_password: table.is_app_password(slot),
+            purpose: table.purpose(slot),
         })
     }
 

@@ -206,7 +206,7 @@ fn OwnSession(own: Own, row: Row) -> impl IntoView {
                     row.text(|session| session.session_type.label().to_owned()),
                 )}
                 {is_current.then(|| view! { <span class="chip">"This session"</span> })}
-                <span class="app-password">{row.text(app_password)}</span>
+                <span class="app-password">{row.text(standing)}</span>
             </td>
             {text_cell("address", address.clone(), address)}
             {text_cell("server_name", server_name.clone(), server_name)}
@@ -245,11 +245,11 @@ fn End(own: Own, row: Row) -> impl IntoView {
 }
 
 /// `Calendar, until 2027-02-23`; nothing for other sessions.
-fn app_password(session: &Session) -> String {
-    match &session.app_password {
-        Some(app_password) => {
-            let until = app_password.expires_at.in_words();
-            app_password.name.clone() + ", until " + until.split(' ').next().unwrap_or_default()
+fn standing(session: &Session) -> String {
+    match &session.standing {
+        Some(standing) => {
+            let until = standing.expires_at.in_words();
+            standing.name.clone() + ", until " + until.split(' ').next().unwrap_or_default()
         }
         None => String::new(),
     }
@@ -279,7 +279,7 @@ mod tests {
             client: client.into(),
             created_at: Timestamp::from_millis(1_795_475_045_000),
             last_active_at: Timestamp::default(),
-            app_password: None,
+            standing: None,
         };
         assert_eq!(
             name(&session("Chrome 156 on Linux")),

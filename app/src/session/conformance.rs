@@ -9,14 +9,14 @@ use std::{collections::BTreeSet, future::poll_fn, sync::Arc, time::Duration};
 
 pub use self::model::any_history_agrees_with_a_model;
 use super::{
-    AppPassword, Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    Client, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash,
     column::Column,
     page::Counts,
     query::{Filter, MAX_LIMIT, SessionQuery, Sort},
     selection::{Deleted, Selection, SkipReason, Skipped},
-    store::{Activity, Deletion, EndReason, NewSession, SessionStore, StoreError},
+    store::{Activity, Deletion, EndReason, NewSession, Purpose, SessionStore, StoreError},
 };
-use crate::time::Timestamp;
+use crate::{scope::Scopes, time::Timestamp};
 
 /// Makes fresh, empty stores.
 pub type Fresh<'a> = &'a dyn Fn() -> Arc<dyn SessionStore>;
@@ -276,24 +276,30 @@ pub async fn other_reads_agree_with_the_list(fresh: Fresh<'_>) {
 }
 
 /// It has a deadline of its own instead of the two that others have.
-pub async fn an_app_password_ends_when_it_expires_used_or_not(fresh: Fresh<'_>) {
+pub async fn what_is_made_to_be_kept_ends_when_it_expires_used_or_not(fresh: Fresh<'_>) {
     let store = fresh();
     let day = 24 * 60 * 60;
-    let app_password = Some(Arc::new(AppPassword { name: "Calendar".to_owned(), expires_at: after(90 * day) }));
-    let session = create(&*store, NewSession { app_password: app_password.clone(), ..new(1, "anna") }).await;
+    let standing = Some(Arc::new(Standing { name: "Calendar".to_owned(), expires_at: after(90 * day), scopes: None }));
+    let session = create(&*store, NewSession { standing: standing.clone(), ..new(1, "anna") }).await;
     create(&*store, new(2, "anna")).await;
-    assert_eq!(session.app_password, app_password);
+    assert_eq!(session.standing, standing);
     let check = |seconds| store.check(&token(1), &Lifetimes::default(), after(seconds), Activity::User);
-    assert!(check(89 * day).is_some_and(|found| found.is_app_password));
+    assert!(check(89 * day).is_some_and(|found| found.purpose == Purpose::Applications));
     assert_eq!(store.sweep(Lifetimes::default(), after(89 * day)).await, Ok(1), "the other one");
     assert!(check(90 * day - 1).is_some());
     assert!(check(90 * day).is_none(), "although it was used a second ago");
     assert_eq!(store.sweep(Lifetimes::default(), after(90 * day)).await, Ok(1));
-    let short = Some(Arc::new(AppPassword { name: "Script".to_owned(), expires_at: after(90 * day + 5) }));
-    create(&*store, NewSession { app_password: short, created_at: after(90 * day), ..new(3, "anna") }).await;
+    let short = Some(Arc::new(Standing {
+        name: "Script".to_owned(),
+        expires_at: after(90 * day + 5),
+        scopes: Some(Scopes(2)),
+    }));
+    create(&*store, NewSession { standing: short, created_at: after(90 * day), ..new(3, "anna") }).await;
+    let found = store.check(&token(3), &Lifetimes::default(), after(90 * day), Activity::Background);
+    assert_eq!(found.map(|found| found.purpose), Some(Purpose::Rest(Scopes(2))));
     assert_eq!(store.sweep(Lifetimes::default(), after(90 * day + 5)).await, Ok(1), "earlier than any other may end");
     let next = create(&*store, NewSession { created_at: after(90 * day), ..new(4, "anna") }).await;
-    assert_eq!(next.app_password, None, "the place of an app password is a place like others");
+    assert_eq!(next.standing, None, "the place of an app password is a place like others");
 }
 
 /// Of a session that is there, and never more than that.
@@ -342,7 +348,7 @@ fn new(number: u64, username: &str) -> NewSession {
         server_name: "keep-01".into(),
         created_at: START,
         asker: None,
-        app_password: None,
+        standing: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AppPassword, Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    Client, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash,
     page::Page,
     query::{Filter, MAX_LIMIT, SessionQuery},
     selection::{DeletePreview, Deleted, SelectedCounts, Selection, SkipReason},
@@ -12,11 +12,12 @@ use super::{
 use crate::{
     error::AppError,
     principal::{Principal, Role},
+    scope::Scopes,
     time::Timestamp,
 };
 
-/// How many app passwords a user may have.
-const MOST_APP_PASSWORDS: usize = 50;
+/// How many app passwords and client tokens a user may have together.
+const MOST_STANDING: usize = 50;
 
 /// The source of the current instant; a fixed one in tests.
 pub trait Clock: Send + Sync + 'static {
@@ -106,8 +107,7 @@ impl Sessions {
     /// Makes an app password for whoever asks: a session of type Other that lasts as long as it was given, used or not.
     ///
     /// # Errors
-    /// [`AppError::Invalid`] for a name or number of days that cannot be used, or one too many;
-    /// [`AppError::Forbidden`] for a session that was not established by a password, else as [`Sessions::establish`].
+    /// As [`Sessions::create_client_token`], which any user may.
     pub async fn create_app_password(
         &self,
         asker: &Principal,
@@ -116,20 +116,53 @@ impl Sessions {
         client: Client,
         token_hash: TokenHash,
     ) -> Result<Session, AppError> {
+        let standing = new_standing(name, days, None, self.now())?;
+        self.establish_standing(asker, SessionType::Other, standing, client, token_hash).await
+    }
+
+    /// Makes a client token for whoever asks: a session of type REST API that may do what its scopes say, as long as the
+    /// account may.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for a name, a number of days or scopes that cannot be used, or one too many;
+    /// [`AppError::Forbidden`] unless an administrator asks, in a session that was established by a password; else as
+    /// [`Sessions::establish`].
+    pub async fn create_client_token(
+        &self,
+        asker: &Principal,
+        name: &str,
+        days: u64,
+        scopes: Scopes,
+        client: Client,
+        token_hash: TokenHash,
+    ) -> Result<Session, AppError> {
+        self.administrators_only(asker)?;
+        let standing = new_standing(name, days, Some(scopes), self.now())?;
+        self.establish_standing(asker, SessionType::RestApi, standing, client, token_hash).await
+    }
+
+    async fn establish_standing(
+        &self,
+        asker: &Principal,
+        session_type: SessionType,
+        standing: Standing,
+        client: Client,
+        token_hash: TokenHash,
+    ) -> Result<Session, AppError> {
         let asking = self.store.get(asker.session_id).ok_or(AppError::Unauthorized)?;
-        if asking.session_type == SessionType::Other {
+        // Nobody has proved to be the user of a registered session, and what is made to be kept makes nothing to be kept.
+        if asking.session_type == SessionType::Other || asking.standing.is_some() {
             return Err(AppError::Forbidden);
         }
-        let app_password = new_app_password(name, days, self.now())?;
-        let is_one = |session: &&Session| session.app_password.is_some();
-        if self.store.of_user(&asker.username).iter().filter(is_one).count() >= MOST_APP_PASSWORDS {
+        let is_one = |session: &&Session| session.standing.is_some();
+        if self.store.of_user(&asker.username).iter().filter(is_one).count() >= MOST_STANDING {
             return Err(AppError::Invalid(format!(
-                "you have {MOST_APP_PASSWORDS} app passwords: end one that you no longer use"
+                "you have {MOST_STANDING} app passwords and client tokens: end one that you no longer use"
             )));
         }
-        let session = self.new_session(asker.username.clone(), SessionType::Other, client, token_hash);
-        let (asker, app_password) = (Some(asker.session_id), Some(Arc::new(app_password)));
-        let session = self.store.create(NewSession { asker, app_password, ..session }).await?;
+        let session = self.new_session(asker.username.clone(), session_type, client, token_hash);
+        let (asker, standing) = (Some(asker.session_id), Some(Arc::new(standing)));
+        let session = self.store.create(NewSession { asker, standing, ..session }).await?;
         log_established(&session);
         Ok(session)
     }
@@ -142,16 +175,7 @@ impl Sessions {
         token_hash: TokenHash,
     ) -> NewSession {
         let (server_name, created_at) = (self.server_name.clone(), self.now());
-        NewSession {
-            token_hash,
-            username,
-            session_type,
-            client,
-            server_name,
-            created_at,
-            asker: None,
-            app_password: None,
-        }
+        NewSession { token_hash, username, session_type, client, server_name, created_at, asker: None, standing: None }
     }
 
     /// Decides whether a token is good, now.
@@ -159,10 +183,15 @@ impl Sessions {
         self.store.check(token, &self.lifetimes, self.now(), activity)
     }
 
+    /// When a session ends if nothing happens.
+    pub fn deadline(&self, session: &Session) -> Timestamp {
+        session.deadline(&self.lifetimes)
+    }
+
     /// Notes input by the user of a session. One that has reached a deadline is beyond help, swept or not.
     pub fn touch(&self, id: SessionId) {
         let now = self.now();
-        let is_live = |session: Session| now < session.deadline(&self.lifetimes);
+        let is_live = |session: Session| now < self.deadline(&session);
         if self.store.get(id).is_some_and(is_live) {
             self.store.touch(id, now);
         }
@@ -354,19 +383,20 @@ impl Sessions {
     }
 }
 
-fn new_app_password(name: &str, days: u64, now: Timestamp) -> Result<AppPassword, AppError> {
+fn new_standing(name: &str, days: u64, scopes: Option<Scopes>, now: Timestamp) -> Result<Standing, AppError> {
     let name = name.trim();
-    if name.is_empty() || name.len() > AppPassword::NAME_BYTES || name.chars().any(char::is_control) {
-        let most = AppPassword::NAME_BYTES;
-        return Err(AppError::Invalid(format!(
-            "the name of an app password has 1 to {most} bytes, such as 'Calendar'"
-        )));
+    if name.is_empty() || name.len() > Standing::NAME_BYTES || name.chars().any(char::is_control) {
+        let most = Standing::NAME_BYTES;
+        return Err(AppError::Invalid(format!("'name' has 1 to {most} bytes, such as 'Calendar'")));
     }
-    if !(1..=AppPassword::MOST_DAYS).contains(&days) {
-        let most = AppPassword::MOST_DAYS;
-        return Err(AppError::Invalid(format!("an app password expires after 1 to {most} days, not {days}")));
+    if !(1..=Standing::MOST_DAYS).contains(&days) {
+        let most = Standing::MOST_DAYS;
+        return Err(AppError::Invalid(format!("it must expire after 1 to {most} days, not {days}")));
     }
-    Ok(AppPassword { name: name.to_owned(), expires_at: now.plus(Duration::from_secs(days * 24 * 60 * 60)) })
+    if scopes.is_some_and(Scopes::is_empty) {
+        return Err(AppError::Invalid("a client token needs at least one scope".to_owned()));
+    }
+    Ok(Standing { name: name.to_owned(), expires_at: now.plus(Duration::from_secs(days * 24 * 60 * 60)), scopes })
 }
 
 fn log_established(session: &Session) {

@@ -7,12 +7,12 @@ use futures_core::stream::BoxStream;
 use thiserror::Error;
 
 use super::{
-    AppPassword, Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+    Client, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash,
     page::{Page, Revision},
     query::{Filter, SessionQuery, Sort},
     selection::{DeletePreview, Deleted, SelectedCounts, Selection},
 };
-use crate::time::Timestamp;
+use crate::{scope::Scopes, time::Timestamp};
 
 /// A session about to be established.
 #[derive(Clone, Debug)]
@@ -31,15 +31,15 @@ pub struct NewSession {
     pub created_at: Timestamp,
     /// The session on whose word it is established. When that one has ended by then, nothing is done.
     pub asker: Option<SessionId>,
-    /// The app password that it is, if it is one.
-    pub app_password: Option<Arc<AppPassword>>,
+    /// What it has instead of the usual deadlines, if it is made to be kept.
+    pub standing: Option<Arc<Standing>>,
 }
 
 impl NewSession {
     /// When it ends if nothing happens.
     pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
-        match &self.app_password {
-            Some(app_password) => app_password.expires_at,
+        match &self.standing {
+            Some(standing) => standing.expires_at,
             None => lifetimes.deadline(self.created_at, self.created_at),
         }
     }
@@ -76,8 +76,30 @@ pub struct Checked {
     pub username: Arc<str>,
     /// The channel by which it was established.
     pub session_type: SessionType,
-    /// Whether it is an app password: good only where it is presented as one.
-    pub is_app_password: bool,
+    /// What it is good for, if not for everything.
+    pub purpose: Purpose,
+}
+
+/// What a session is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Everything that its account may do.
+    Everything,
+    /// To be let in to applications, where it is presented as an app password.
+    Applications,
+    /// REST, as far as these go.
+    Rest(Scopes),
+}
+
+impl Purpose {
+    /// That of a session.
+    pub fn of(standing: Option<&Standing>) -> Self {
+        match standing {
+            None => Self::Everything,
+            Some(Standing { scopes: None, .. }) => Self::Applications,
+            Some(Standing { scopes: Some(scopes), .. }) => Self::Rest(*scopes),
+        }
+    }
 }
 
 /// Whether a check counts as use of the session.

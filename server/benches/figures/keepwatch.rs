@@ -83,7 +83,7 @@ fn session(number: u64, sessions: u64, now: Timestamp) -> NewSession {
         // Nobody has been idle for too long.
         created_at: Timestamp::from_millis(now.as_millis() - dice % (20 * 60 * 1_000)),
         asker: None,
-        app_password: None,
+        standing: None,
     }
 }
 

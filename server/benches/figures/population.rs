@@ -52,7 +52,7 @@ impl Population {
             server_name: Arc::from(SERVERS[(dice >> 52) as usize % SERVERS.len()]),
             created_at: Timestamp::from_millis(self.now.as_millis().saturating_sub(age)),
             asker: None,
-            app_password: None,
+            standing: None,
         }
     }
 

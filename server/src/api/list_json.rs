@@ -29,10 +29,19 @@ fn write_session(json: &mut JsonWriter, session: &Session) {
     write_instant(json, ",\"created_at\":\"", session.created_at);
     write_instant(json, "\",\"last_active_at\":\"", session.last_active_at);
     json.raw("\"");
-    if let Some(app_password) = &session.app_password {
-        json.text(",\"app_password\":{\"name\":", &app_password.name);
-        write_instant(json, ",\"expires_at\":\"", app_password.expires_at);
-        json.raw("\"}");
+    if let Some(standing) = &session.standing {
+        let word = if standing.scopes.is_some() { "client_token" } else { "app_password" };
+        json.raw(",\"");
+        json.raw(word);
+        json.text("\":{\"name\":", &standing.name);
+        write_instant(json, ",\"expires_at\":\"", standing.expires_at);
+        json.raw("\"");
+        if let Some(scopes) = standing.scopes {
+            json.raw(",\"scopes\":[");
+            json.list(scopes.iter(), |json, scope| json.text("", scope.as_str()));
+            json.raw("]");
+        }
+        json.raw("}");
     }
     json.raw("}");
 }

@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problem documents.
 
-use app::error::AppError;
+use app::{error::AppError, scope::Scope};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -37,6 +37,11 @@ impl Problem {
             parameter: None,
             retry_after_seconds: None,
         }
+    }
+
+    /// A client token may not do this.
+    pub fn missing_scope(needed: Scope) -> Self {
+        Self::new(403, format!("this client token has not the scope {}: make one that has", needed.as_str()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use app::{
     error::AppError,
     principal::Principal,
+    scope::Scope,
     session::{Client, Session, SessionId, SessionType, query::SessionQuery},
 };
 use axum::{
@@ -20,7 +21,10 @@ use super::{
     problem::Problem,
     wire::{self, CreateSession, CreatedSession, DeleteSessions, DeletedBody, SessionBody, SessionListBody},
 };
-use crate::{auth::token::SessionToken, state::AppState};
+use crate::{
+    auth::{authenticate::ClientPrincipal, token::SessionToken},
+    state::AppState,
+};
 
 /// Signs in, or registers a session on behalf of a user of a non-REST integration.
 #[utoipa::path(
@@ -36,6 +40,7 @@ use crate::{auth::token::SessionToken, state::AppState};
 pub async fn create(
     State(state): State<AppState>,
     asker: Option<Extension<Principal>>,
+    token: Option<Extension<ClientPrincipal>>,
     Extension(client): Extension<Client>,
     Json(body): Json<CreateSession>,
 ) -> Result<Response, Problem> {
@@ -48,7 +53,14 @@ pub async fn create(
             state.sign_in.with_password(&body.username, password, SessionType::RestApi, client).await?
         }
         (Some(SessionType::Other), None) => {
-            let Extension(asker) = asker.ok_or(AppError::Unauthorized)?;
+            let asker = match (asker, &token) {
+                (Some(Extension(asker)), _) => asker,
+                (None, Some(Extension(client))) => {
+                    let needed = Scope::SessionsCreate;
+                    client.with(needed).cloned().ok_or_else(|| Problem::missing_scope(needed))?
+                }
+                (None, None) => return Err(AppError::Unauthorized.into()),
+            };
             register(&state, &asker, &body).await?
         }
         (Some(SessionType::Other), Some(_)) => {

@@ -3,8 +3,9 @@
 use std::{net::IpAddr, sync::Arc};
 
 use app::{
+    scope::{Scope, Scopes},
     session::{
-        Session, SessionId, SessionType,
+        Session, SessionId, SessionType, Standing,
         page::Page,
         query::Filter,
         selection::{Deleted, Selection, SkipReason},
@@ -50,6 +51,9 @@ pub struct SessionBody {
     /// The app password that it is; only then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_password: Option<AppPasswordBody>,
+    /// The client token that it is; only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_token: Option<ClientTokenBody>,
 }
 
 /// A session that a user has made for a client that cannot sign in.
@@ -63,12 +67,98 @@ pub struct AppPasswordBody {
     pub expires_at: Timestamp,
 }
 
+/// A session that an administrator has made for a client of REST.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClientTokenBody {
+    /// What its administrator calls it.
+    pub name: String,
+    /// When it ends, used or not (RFC 3339, UTC).
+    #[schema(value_type = String, example = "2027-11-23T23:04:05.120Z")]
+    #[serde(serialize_with = "rfc_3339")]
+    pub expires_at: Timestamp,
+    /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`.
+    pub scopes: Vec<&'static str>,
+}
+
+/// A token that somebody has presented (RFC 7662, 2.1).
+#[derive(ToSchema)]
+pub struct Introspect {
+    /// The token.
+    pub token: String,
+    /// Not needed, and passed over.
+    pub token_type_hint: Option<String>,
+}
+
+/// What there is to say of a token (RFC 7662, 2.2). Of one that is not good, only that.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Introspected {
+    /// Whether it is good, now.
+    pub active: bool,
+    /// The account.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub: Option<Arc<str>>,
+    /// The account.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<Arc<str>>,
+    /// `administrator` or `user`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
+    /// `session` or `app_password`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    /// The session's public number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<u64>,
+    /// `rest`, `browser` or `other`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_type: Option<&'static str>,
+    /// When the user signed in, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iat: Option<u64>,
+    /// When the session ends if nothing happens, in seconds since 1970. It may be deleted before: ask again each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<u64>,
+    /// When the user signed in (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When the last request was accepted, this one included (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_active_at: Option<String>,
+}
+
+/// Tokens that somebody has presented.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IntrospectMany {
+    /// At most 64.
+    pub tokens: Vec<String>,
+}
+
+/// What there is to say of each token, in their order.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IntrospectedMany {
+    /// One for each token.
+    pub results: Vec<Introspected>,
+}
+
 fn rfc_3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
 
 impl From<Session> for SessionBody {
     fn from(session: Session) -> Self {
+        let (app_password, client_token) = match session.standing.as_deref() {
+            None => (None, None),
+            Some(Standing { name, expires_at, scopes: None }) => {
+                (Some(AppPasswordBody { name: name.clone(), expires_at: *expires_at }), None)
+            }
+            Some(Standing { name, expires_at, scopes: Some(scopes) }) => {
+                let scopes = scopes.iter().map(Scope::as_str).collect();
+                (None, Some(ClientTokenBody { name: name.clone(), expires_at: *expires_at, scopes }))
+            }
+        };
         Self {
             id: session.id.0,
             username: session.username,
@@ -79,10 +169,8 @@ impl From<Session> for SessionBody {
             client: session.client,
             created_at: session.created_at,
             last_active_at: session.last_active_at,
-            app_password: session.app_password.map(|app_password| AppPasswordBody {
-                name: app_password.name.clone(),
-                expires_at: app_password.expires_at,
-            }),
+            app_password,
+            client_token,
         }
     }
 }
@@ -152,6 +240,35 @@ pub struct CreateAppPassword {
     /// After how many days it ends, 1 to 366.
     #[schema(minimum = 1, maximum = 366)]
     pub expires_in_days: u64,
+}
+
+/// A new client token of whoever asks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateClientToken {
+    /// What it is for, 1 to 64 bytes.
+    #[schema(example = "Wiki")]
+    pub name: String,
+    /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`; at least one.
+    #[schema(example = json!(["introspect"]))]
+    pub scopes: Vec<String>,
+    /// After how many days it ends, 1 to 366.
+    #[schema(minimum = 1, maximum = 366)]
+    pub expires_in_days: u64,
+}
+
+/// Reads scopes.
+///
+/// # Errors
+/// Says which words there are.
+pub fn scopes(words: &[String]) -> Result<Scopes, Problem> {
+    let scope = |word: &String| {
+        Scope::parse(word).ok_or_else(|| {
+            let known: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+            Problem::new(400, format!("'{}' is not a scope: use {}", word.escape_debug(), known.join(", ")))
+        })
+    };
+    words.iter().map(scope).collect()
 }
 
 /// A new app password.

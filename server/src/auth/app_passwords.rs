@@ -1,17 +1,16 @@
 //! App passwords: secrets for clients that cannot show the sign-in page. They are presented by HTTP Basic in front of
 //! applications, and are good for nothing else.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use app::{
     error::AppError,
     principal::Principal,
-    session::{Client, Session, SessionId, TokenHash, service::Sessions, store::Checked},
-    time::Timestamp,
+    session::{
+        Client, Session, TokenHash,
+        service::Sessions,
+        store::{Checked, Purpose},
+    },
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
 
@@ -21,16 +20,10 @@ use super::{
     token::{SessionToken, hash_of_presented},
 };
 
-/// A client that keeps changing its address or its name is noted at most this often.
-const NOTED_EVERY: Duration = Duration::from_secs(60);
-/// Beyond this many clients noted lately, those of before are forgotten.
-const MOST_NOTED: usize = 10_000;
-
 /// See the module.
 pub struct AppPasswords {
     sessions: Arc<Sessions>,
     accounts: Arc<Accounts>,
-    noted: Mutex<HashMap<SessionId, Timestamp>>,
 }
 
 /// What a client presents by HTTP Basic.
@@ -55,7 +48,7 @@ impl Basic {
 impl AppPasswords {
     /// Those of the users of `accounts`.
     pub fn new(sessions: Arc<Sessions>, accounts: Arc<Accounts>) -> Self {
-        Self { sessions, accounts, noted: Mutex::default() }
+        Self { sessions, accounts }
     }
 
     /// Makes one for whoever asks; the secret is shown this once.
@@ -78,28 +71,8 @@ impl AppPasswords {
 
     /// Whether a session that was found is the app password of the user who is named.
     pub fn is_of(&self, username: &str, checked: &Checked) -> bool {
-        checked.is_app_password
+        checked.purpose == Purpose::Applications
             && self.accounts.find(username).is_some_and(|account| account.name == checked.username && !account.disabled)
-    }
-
-    /// Notes which client uses one, and from where.
-    pub fn note_use(&self, id: SessionId, client: Client) {
-        let store = self.sessions.store();
-        let is_known =
-            |session: &Session| session.address == client.address && *session.user_agent == *client.user_agent;
-        if store.get(id).is_none_or(|session| is_known(&session)) {
-            return;
-        }
-        let now = self.sessions.now();
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.get(&id).is_some_and(|at| now.since(*at) < NOTED_EVERY) {
-            return;
-        }
-        if noted.len() >= MOST_NOTED {
-            noted.clear();
-        }
-        noted.insert(id, now);
-        store.note_client(id, client);
     }
 }
 

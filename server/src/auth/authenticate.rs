@@ -4,9 +4,10 @@ use app::{
     error::AppError,
     paths,
     principal::{Principal, Role},
+    scope::{Scope, Scopes},
     session::{
-        SessionType, TokenHash,
-        store::{Activity, Checked},
+        SessionId, SessionType, TokenHash,
+        store::{Activity, Checked, Purpose},
     },
 };
 use axum::{
@@ -37,37 +38,65 @@ pub fn identify(state: &AppState, request: &mut Request) {
     }
     let Some(credential) = presented(state, request) else { return };
     let (token, username) = match &credential {
-        Credential::Token(token) => (token, None),
+        Credential::Bearer(token) | Credential::Cookie(token) => (token, None),
         Credential::AppPassword(basic) => (&basic.token, Some(&basic.username)),
     };
     request.extensions_mut().insert(Presented(*token));
     let Some(checked) = state.sessions.check(token, activity_of(request.uri().path())) else { return };
-    match username {
-        Some(username) if state.app_passwords.is_of(username, &checked) => {
-            if let Some(client) = state.proxies.client(request) {
-                state.app_passwords.note_use(checked.id, client);
-            }
-        }
-        // Each is good only as what it is.
-        Some(_) => return,
-        None if checked.is_app_password => return,
-        None => {}
-    }
     let role = role_in(state, &checked);
-    request.extensions_mut().insert(Principal { username: checked.username, role, session_id: checked.id });
+    let purpose = checked.purpose;
+    let is_of = username.is_some_and(|username| state.app_passwords.is_of(username, &checked));
+    let principal = Principal { username: checked.username, role, session_id: checked.id };
+    // Each is good only as what it is.
+    match (purpose, &credential) {
+        (Purpose::Everything, Credential::Bearer(_) | Credential::Cookie(_)) => {
+            request.extensions_mut().insert(principal);
+        }
+        (Purpose::Applications, Credential::AppPassword(_)) if is_of => {
+            note_use(state, request, principal.session_id);
+            request.extensions_mut().insert(principal);
+        }
+        (Purpose::Rest(scopes), Credential::Bearer(_)) => {
+            note_use(state, request, principal.session_id);
+            request.extensions_mut().insert(ClientPrincipal { principal, scopes });
+        }
+        (Purpose::Everything, Credential::AppPassword(_)) | (Purpose::Applications | Purpose::Rest(_), _) => {}
+    }
+}
+
+fn note_use(state: &AppState, request: &Request, id: SessionId) {
+    if let Some(client) = state.proxies.client(request) {
+        state.client_notes.note_use(id, client);
+    }
+}
+
+/// The bearer of a client token: not a [`Principal`], so that whatever does not ask for its scopes does not see it.
+#[derive(Clone, Debug)]
+pub struct ClientPrincipal {
+    principal: Principal,
+    scopes: Scopes,
+}
+
+impl ClientPrincipal {
+    /// The principal, where this scope is needed and there.
+    pub fn with(&self, needed: Scope) -> Option<&Principal> {
+        self.scopes.contains(needed).then_some(&self.principal)
+    }
 }
 
 /// What a request presents.
 enum Credential {
-    /// A session token, in the cookie or as a bearer token.
-    Token(TokenHash),
+    /// A session token in the cookie.
+    Cookie(TokenHash),
+    /// A session token or client token in the header.
+    Bearer(TokenHash),
     /// An app password: in front of applications only.
     AppPassword(Basic),
 }
 
 /// What the account may do in this session. Nobody has proved to be the user of a registered session: it carries the
 /// name, never the rights of an administrator.
-fn role_in(state: &AppState, checked: &Checked) -> Role {
+pub fn role_in(state: &AppState, checked: &Checked) -> Role {
     match checked.session_type {
         SessionType::RestApi | SessionType::Browser => state.accounts.role_of(&checked.username),
         SessionType::Other => Role::User,
@@ -88,11 +117,11 @@ fn presented(state: &AppState, request: &Request) -> Option<Credential> {
     let cookie_first = is_forward_auth && state.cookie.is_among(headers);
     let mut given = headers.get_all(AUTHORIZATION).iter().filter(|_| !cookie_first);
     match (given.next(), given.next()) {
-        (None, _) => hash_of_presented(state.cookie.read(headers)?).map(Credential::Token),
+        (None, _) => hash_of_presented(state.cookie.read(headers)?).map(Credential::Cookie),
         (Some(only), None) => {
             let (scheme, credentials) = only.to_str().ok()?.split_once(' ')?;
             match scheme.to_ascii_lowercase().as_str() {
-                "bearer" => hash_of_presented(credentials).map(Credential::Token),
+                "bearer" => hash_of_presented(credentials).map(Credential::Bearer),
                 "basic" if is_forward_auth => Basic::read(credentials).map(Credential::AppPassword),
                 _ => None,
             }
@@ -110,6 +139,8 @@ pub enum Access {
     Page,
     /// Who is signed in; others get 401 as problem+json.
     Api,
+    /// As `Api`, and clients whose token has this scope.
+    Client(Scope),
     /// Who is signed in; others get 401 as reverse proxies need it.
     ForwardAuth,
     /// Who is signed in; others get 401 as the page's code reads it.
@@ -117,12 +148,17 @@ pub enum Access {
 }
 
 /// Refuses a request without a [`Principal`] in the way of the route's kind.
-pub async fn require(State((state, access)): State<(AppState, Access)>, request: Request, next: Next) -> Response {
+pub async fn require(State((state, access)): State<(AppState, Access)>, mut request: Request, next: Next) -> Response {
     if access == Access::Public || request.extensions().get::<Principal>().is_some() {
         return next.run(request).await;
     }
+    if let (Access::Client(scope), Some(client)) = (access, request.extensions().get::<ClientPrincipal>()) {
+        let Some(principal) = client.with(scope).cloned() else { return Problem::missing_scope(scope).into_response() };
+        request.extensions_mut().insert(principal);
+        return next.run(request).await;
+    }
     match access {
-        Access::Public | Access::Api => {
+        Access::Public | Access::Api | Access::Client(_) => {
             let mut response = Problem::from(AppError::Unauthorized).into_response();
             response.headers_mut().insert(http::header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
             response

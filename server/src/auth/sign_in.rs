@@ -159,7 +159,10 @@ impl SignIn {
 }
 
 /// Establishes a session under a new token.
-pub(super) async fn with_token<F: Future<Output = Result<Session, AppError>>>(
+///
+/// # Errors
+/// [`AppError::Unavailable`] when there is no randomness, else as `establish`.
+pub async fn with_token<F: Future<Output = Result<Session, AppError>>>(
     establish: impl FnOnce(TokenHash) -> F,
 ) -> Result<(SessionToken, Session), AppError> {
     let token = SessionToken::generate().map_err(|error| {

@@ -60,9 +60,12 @@ fn write_session(json: &mut JsonWriter, session: &Session) {
     json.begin_session(session);
     json.number(",\"created_at\":", session.created_at.as_millis());
     json.number(",\"last_active_at\":", session.last_active_at.as_millis());
-    if let Some(app_password) = &session.app_password {
-        json.text(",\"app_password\":{\"name\":", &app_password.name);
-        json.number(",\"expires_at\":", app_password.expires_at.as_millis());
+    if let Some(standing) = &session.standing {
+        json.text(",\"standing\":{\"name\":", &standing.name);
+        json.number(",\"expires_at\":", standing.expires_at.as_millis());
+        if let Some(scopes) = standing.scopes {
+            json.number(",\"scopes\":", u64::from(scopes.0));
+        }
         json.raw("}");
     }
     json.raw("}");

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use app::{
-    session::{AppPassword, SessionId, SessionType, TokenHash, store::NewSession},
+    scope::Scopes,
+    session::{SessionId, SessionType, Standing, TokenHash, store::NewSession},
     time::Timestamp,
 };
 
@@ -14,8 +15,8 @@ use super::{
 
 /// The format of most rows. A change of format takes the next number and keeps reading this one.
 const VERSION: u8 = 2;
-/// The format of an app password.
-const VERSION_OF_APP_PASSWORD: u8 = 3;
+/// The format of an app password or client token.
+const VERSION_WITH_STANDING: u8 = 3;
 /// The format with all texts in the row.
 const VERSION_WITH_TEXTS: u8 = 1;
 /// Bytes of everything but the username, at most.
@@ -27,7 +28,7 @@ const FIXED: usize = 1 + 8 + 8 + 32 + 1 + 16 + 4 + 4 + 4;
 /// milliseconds), token hash, address family (4 or 6) and octets, the numbers of server name and User-Agent among the
 /// [`StoredTexts`] in four bytes each, then the username as its length in four bytes and its UTF-8. In version 1
 /// username, server name and User-Agent stand there in the same way, and no numbers. In version 3 the instant when it
-/// expires and the name of the app password follow the username. The id is the key, not part of the row.
+/// expires, a byte of scopes (0 for an app password) and the name of the app password or client token follow. The id is the key, not part of the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row<'a> {
     pub(crate) id: SessionId,
@@ -39,7 +40,7 @@ pub(crate) struct Row<'a> {
     pub(crate) username: &'a str,
     pub(crate) server_name: &'a str,
     pub(crate) user_agent: &'a str,
-    pub(crate) app_password: Option<Cow<'a, AppPassword>>,
+    pub(crate) standing: Option<Cow<'a, Standing>>,
 }
 
 impl<'a> Row<'a> {
@@ -55,13 +56,13 @@ impl<'a> Row<'a> {
             username: &session.username,
             server_name: &session.server_name,
             user_agent: &session.client.user_agent,
-            app_password: session.app_password.as_deref().map(Cow::Borrowed),
+            standing: session.standing.as_deref().map(Cow::Borrowed),
         }
     }
 
     /// The row as stored.
     pub(crate) fn encode(&self, texts: &mut StoredTexts) -> Vec<u8> {
-        let version = if self.app_password.is_some() { VERSION_OF_APP_PASSWORD } else { VERSION };
+        let version = if self.standing.is_some() { VERSION_WITH_STANDING } else { VERSION };
         let mut record = sealed::begin(version, FIXED + self.username.len());
         record.push(type_code(self.session_type));
         record.extend_from_slice(&self.created_at.as_millis().to_le_bytes());
@@ -81,9 +82,10 @@ impl<'a> Row<'a> {
             record.extend_from_slice(&texts.number(text).to_le_bytes());
         }
         push_text(&mut record, self.username);
-        if let Some(app_password) = &self.app_password {
-            record.extend_from_slice(&app_password.expires_at.as_millis().to_le_bytes());
-            push_text(&mut record, &app_password.name);
+        if let Some(standing) = &self.standing {
+            record.extend_from_slice(&standing.expires_at.as_millis().to_le_bytes());
+            record.push(standing.scopes.unwrap_or_default().0);
+            push_text(&mut record, &standing.name);
         }
         sealed::seal(self.id.0, record)
     }
@@ -95,7 +97,7 @@ impl<'a> Row<'a> {
     /// there.
     pub(crate) fn decode(id: SessionId, record: &'a [u8], texts: &'a ReadTexts) -> Result<Self, RecordError> {
         let version = match record.first() {
-            Some(&version @ (VERSION_WITH_TEXTS | VERSION_OF_APP_PASSWORD)) => version,
+            Some(&version @ (VERSION_WITH_TEXTS | VERSION_WITH_STANDING)) => version,
             _ => VERSION,
         };
         let content = sealed::open(id.0, version, record)?;
@@ -119,9 +121,10 @@ impl<'a> Row<'a> {
             let [server, agent] = [fields.array()?, fields.array()?].map(u32::from_le_bytes);
             (fields.text()?, texts.get(server)?, texts.get(agent)?)
         };
-        let app_password = if version == VERSION_OF_APP_PASSWORD {
+        let standing = if version == VERSION_WITH_STANDING {
             let expires_at = Timestamp::from_millis(u64::from_le_bytes(fields.array()?));
-            Some(Cow::Owned(AppPassword { name: fields.text()?.to_owned(), expires_at }))
+            let scopes = Some(Scopes(fields.byte()?)).filter(|scopes| *scopes != Scopes::default());
+            Some(Cow::Owned(Standing { name: fields.text()?.to_owned(), expires_at, scopes }))
         } else {
             None
         };
@@ -135,7 +138,7 @@ impl<'a> Row<'a> {
             username,
             server_name,
             user_agent,
-            app_password,
+            standing,
         })
     }
 }
@@ -196,7 +199,7 @@ mod tests {
             address in any::<IpAddr>(),
             created_at in any::<u64>(),
             last_active_at in any::<u64>(),
-            app_password in proptest::option::of(".{0,40}"),
+            standing in proptest::option::of(".{0,40}"),
         ) -> Row<'static> {
             Row {
                 id: SessionId(id),
@@ -208,8 +211,9 @@ mod tests {
                 username: "",
                 server_name: "",
                 user_agent: "",
-                app_password: app_password.map(|name| {
-                    Cow::Owned(AppPassword { name, expires_at: Timestamp::from_millis(last_active_at) })
+                standing: standing.map(|name| {
+                    let scopes = Some(Scopes(id as u8 % 16)).filter(|scopes| !scopes.is_empty());
+                    Cow::Owned(Standing { name, expires_at: Timestamp::from_millis(last_active_at), scopes })
                 }),
             }
         }
@@ -248,7 +252,7 @@ mod tests {
             id in any::<u64>(),
             content in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
-            for version in [VERSION_WITH_TEXTS, VERSION, VERSION_OF_APP_PASSWORD] {
+            for version in [VERSION_WITH_TEXTS, VERSION, VERSION_WITH_STANDING] {
                 let mut record = sealed::begin(version, content.len());
                 record.extend_from_slice(&content);
                 _ = Row::decode(SessionId(id), &sealed::seal(id, record), &ReadTexts::default());
@@ -273,7 +277,7 @@ mod tests {
             username: "a",
             server_name: "b",
             user_agent: "c",
-            app_password: None,
+            standing: None,
         };
         let mut fixed = vec![2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
         fixed.extend([7; 32]);
@@ -292,14 +296,15 @@ mod tests {
     }
 
     #[test]
-    fn so_does_that_of_an_app_password() {
+    fn so_does_that_of_what_is_made_to_be_kept() {
         let (row, fixed) = golden();
-        let app_password = AppPassword { name: "dav".to_owned(), expires_at: Timestamp::from_millis(3) };
-        let row = Row { app_password: Some(Cow::Owned(app_password)), ..row };
+        let standing =
+            Standing { name: "dav".to_owned(), expires_at: Timestamp::from_millis(3), scopes: Some(Scopes(9)) };
+        let row = Row { standing: Some(Cow::Owned(standing)), ..row };
         let mut texts = StoredTexts::default();
         texts.number("c");
         let record = row.encode(&mut texts);
-        let end = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'a', 3, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, b'd', b'a', b'v'];
+        let end = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'a', 3, 0, 0, 0, 0, 0, 0, 0, 9, 3, 0, 0, 0, b'd', b'a', b'v'];
         assert_eq!(record[..record.len() - 4], [&[3], &fixed[..], &end].concat());
     }
 

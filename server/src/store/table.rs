@@ -16,7 +16,7 @@ use std::{
 
 use app::{
     session::{
-        AppPassword, Client, SessionId, TokenHash,
+        Client, SessionId, Standing, TokenHash,
         page::{Counts, Revision},
     },
     time::Timestamp,
@@ -63,8 +63,8 @@ pub(crate) struct Table {
     moved: Vec<AtomicU64>,
     has_moved: AtomicBool,
     order: Mutex<Order>,
-    /// The few sessions that are one.
-    app_passwords: HashMap<Slot, Arc<AppPassword>>,
+    /// Of the few sessions that were made to be kept.
+    standings: HashMap<Slot, Arc<Standing>>,
     vacant: Vec<Slot>,
     /// Slots whose session has gone, but not yet what points there.
     left: Vec<Slot>,
@@ -104,7 +104,7 @@ impl Table {
             moved: Vec::new(),
             has_moved: AtomicBool::new(false),
             order: Mutex::default(),
-            app_passwords: HashMap::new(),
+            standings: HashMap::new(),
             vacant: Vec::new(),
             left: Vec::new(),
             used: 0,
@@ -145,8 +145,8 @@ impl Table {
         self.addresses.put(at, row.address);
         self.created_at[at] = row.created_at.as_millis();
         *self.last_active_at[at].get_mut() = row.last_active_at.as_millis();
-        if let Some(app_password) = &row.app_password {
-            self.app_passwords.insert(slot, Arc::new(app_password.clone().into_owned()));
+        if let Some(standing) = &row.standing {
+            self.standings.insert(slot, Arc::new(standing.clone().into_owned()));
         }
         self.ids[at] = row.id.0;
         self.by_type[row.session_type.index()] += 1;
@@ -200,7 +200,7 @@ impl Table {
             entry.remove();
         }
         self.ids[at] = VACANT;
-        self.app_passwords.remove(&slot);
+        self.standings.remove(&slot);
         self.addresses.take(at);
         self.usernames.forget(self.users[at]);
         self.server_names.forget(self.servers[at]);

@@ -18,7 +18,7 @@ pub(crate) fn row(id: u64, username: &str) -> Row<'_> {
         username,
         server_name: "keep-01",
         user_agent: "curl/8.14",
-        app_password: None,
+        standing: None,
     }
 }
 

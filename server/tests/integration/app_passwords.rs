@@ -92,9 +92,9 @@ async fn bad_wishes_are_told_and_make_nothing() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;
     for (name, days, words) in [
-        ("", 90, "name of an app password"),
-        ("  ", 90, "name of an app password"),
-        ("a\nb", 90, "name of an app password"),
+        ("", 90, "'name' has"),
+        ("  ", 90, "'name' has"),
+        ("a\nb", 90, "'name' has"),
         (&"x".repeat(65), 90, "1 to 64 bytes"),
         ("x", 0, "1 to 366 days"),
         ("x", 367, "1 to 366 days"),

@@ -5,6 +5,7 @@
 mod api;
 mod app_passwords;
 mod auth;
+mod client_tokens;
 mod command;
 mod forward_auth;
 mod live;

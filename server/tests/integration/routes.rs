@@ -26,7 +26,7 @@ async fn nobody_gets_past_a_private_route_without_a_session() {
                     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{at}");
                     assert!(answer.header("location").starts_with("/sign-in?"), "{at}");
                 }
-                Access::Api => {
+                Access::Api | Access::Client(_) => {
                     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{at}");
                     assert_eq!(answer.header("content-type"), "application/problem+json", "{at}");
                 }

@@ -73,7 +73,7 @@ conformance! {
     pages_partition_the_list_in_every_order
     counts_equal_the_list
     a_search_finds_by_each_column
-    an_app_password_ends_when_it_expires_used_or_not
+    what_is_made_to_be_kept_ends_when_it_expires_used_or_not
     where_a_session_is_used_is_noted
     a_search_takes_terms_apart
     other_reads_agree_with_the_list
@@ -135,7 +135,7 @@ fn session(number: u64, username: &str) -> NewSession {
         server_name: "keep-01".into(),
         created_at: START,
         asker: None,
-        app_password: None,
+        standing: None,
     }
 }
 

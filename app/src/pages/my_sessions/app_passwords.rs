@@ -5,7 +5,7 @@ use leptos::{prelude::*, tachys::view::RenderHtml};
 use crate::{
     pages::{AppPasswordForm, MadeAppPassword, MySessionsData},
     paths,
-    session::AppPassword,
+    session::Standing,
 };
 
 /// How long one may last.
@@ -36,7 +36,7 @@ pub(crate) fn app_passwords_html(data: &MySessionsData) -> String {
                         type="text"
                         name="name"
                         required
-                        maxlength=AppPassword::NAME_BYTES.to_string()
+                        maxlength=Standing::NAME_BYTES.to_string()
                         autocomplete="off"
                         placeholder="Calendar on the phone"
                         value=name

@@ -94,9 +94,9 @@ impl Shown {
         !self.own && !self.ended
     }
 
-    /// See [`Session::app_password_name`].
-    pub(super) fn app_password_name(&self) -> String {
-        self.session.app_password_name()
+    /// See [`Session::standing_name`].
+    pub(super) fn standing_name(&self) -> String {
+        self.session.standing_name()
     }
 
     /// `session of anna from 10.20.4.17`.

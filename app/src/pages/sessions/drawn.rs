@@ -98,7 +98,7 @@ struct DrawnRow {
     you: HtmlElement,
     gone: HtmlElement,
     session_type: Element,
-    app_password: Element,
+    standing: Element,
     icon: Element,
     address: Element,
     dot: Element,
@@ -134,7 +134,7 @@ impl DrawnRow {
             you: find(".you")?.dyn_into().ok()?,
             gone: find(".gone")?.dyn_into().ok()?,
             session_type: find(".type")?,
-            app_password: find(".app-password")?,
+            standing: find(".app-password")?,
             icon: find("use")?,
             address: find(".address")?,
             time: find("time")?,
@@ -206,10 +206,10 @@ impl DrawnRow {
                 }
             },
         );
-        change.of(Shown::app_password_name, |name| {
+        change.of(Shown::standing_name, |name| {
             let name = name.unwrap_or_default();
-            set(&self.app_password, "title", Some(&name));
-            write(&self.app_password, &name);
+            set(&self.standing, "title", Some(&name));
+            write(&self.standing, &name);
         });
         let put_text = |cell: &Element, whole: &str, text: &str| {
             set(cell, "title", Some(whole));

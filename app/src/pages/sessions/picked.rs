@@ -143,7 +143,7 @@ mod tests {
             client: "".into(),
             created_at: Timestamp::default(),
             last_active_at: Timestamp::default(),
-            app_password: None,
+            standing: None,
         }
     }
 

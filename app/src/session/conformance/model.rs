@@ -101,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
                 server_name: server_name.into(),
                 created_at: START,
                 asker: None,
-                app_password: None,
+                standing: None,
             });
     let filter = || {
         (weighted(0.3, kind()), select(words.to_vec()))

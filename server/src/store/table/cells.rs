@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr, sync::atomic::Ordering};
 
 use app::{
-    session::{Lifetimes, Session, SessionId, SessionType, TokenHash},
+    session::{Lifetimes, Session, SessionId, SessionType, TokenHash, store::Purpose},
     time::Timestamp,
 };
 
@@ -23,7 +23,7 @@ impl Table {
             client: self.user_agents.words(self.agent(slot)).clone(),
             created_at: self.created_at(slot),
             last_active_at: self.last_active_at(slot),
-            app_password: self.app_passwords.get(&slot).cloned(),
+            standing: self.standings.get(&slot).cloned(),
         }
     }
 
@@ -38,7 +38,7 @@ impl Table {
             username: self.usernames.text(self.user(slot)),
             server_name: self.server_names.text(self.server(slot)),
             user_agent: self.user_agents.text(self.agent(slot)),
-            app_password: self.app_passwords.get(&slot).map(|app_password| Cow::Borrowed(&**app_password)),
+            standing: self.standings.get(&slot).map(|standing| Cow::Borrowed(&**standing)),
         }
     }
 
@@ -97,15 +97,15 @@ impl Table {
 
     /// When its session ends if nothing happens.
     pub(crate) fn deadline(&self, slot: Slot, lifetimes: &Lifetimes) -> Timestamp {
-        match self.app_passwords.get(&slot) {
-            Some(app_password) => app_password.expires_at,
+        match self.standings.get(&slot) {
+            Some(standing) => standing.expires_at,
             None => lifetimes.deadline(self.created_at(slot), self.last_active_at(slot)),
         }
     }
 
-    /// Whether its session is an app password.
-    pub(crate) fn is_app_password(&self, slot: Slot) -> bool {
-        self.app_passwords.contains_key(&slot)
+    /// What its session is good for.
+    pub(crate) fn purpose(&self, slot: Slot) -> Purpose {
+        Purpose::of(self.standings.get(&slot).map(|standing| &**standing))
     }
 
     #[inline]

@@ -17,7 +17,7 @@ fn session(id: u64) -> Session {
         client: "".into(),
         created_at: Timestamp::default(),
         last_active_at: Timestamp::default(),
-        app_password: None,
+        standing: None,
     }
 }
 

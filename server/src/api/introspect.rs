@@ -1,0 +1,108 @@
+//! `/api/v1/introspect`: whether a token that somebody presents to an application is good (RFC 7662), one or many.
+
+use app::{
+    principal::Principal,
+    session::store::{Activity, Purpose},
+};
+use axum::{
+    Extension, Json as JsonBody,
+    extract::{Request, State},
+};
+use http::header::CONTENT_TYPE;
+
+use super::{
+    json::{Json, body_of},
+    problem::Problem,
+    wire::{IntrospectMany, Introspected, IntrospectedMany},
+};
+use crate::{
+    auth::{authenticate::role_in, token::hash_of_presented},
+    pages::parameter,
+    state::AppState,
+};
+
+/// The most tokens of one batch.
+const MOST: usize = 64;
+
+/// Whether a token is good. It counts as use of its session, as forward-auth does.
+#[utoipa::path(
+    post, path = "/api/v1/introspect", tag = "introspection",
+    request_body(content = super::wire::Introspect, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, body = Introspected),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+pub async fn introspect(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    request: Request,
+) -> Result<JsonBody<Introspected>, Problem> {
+    state.sessions.administrators_only(&asker)?;
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Problem::new(415, "send the body as application/x-www-form-urlencoded (header Content-Type)"));
+    }
+    let body = body_of(request).await?;
+    let token = parameter(&String::from_utf8_lossy(&body), "token");
+    let token = token.ok_or_else(|| Problem::new(400, "'token' is missing: the token that was presented"))?;
+    Ok(JsonBody(look_at(&state, &token)))
+}
+
+/// The same for up to 64 tokens, answered in their order.
+#[utoipa::path(
+    post, path = "/api/v1/introspect/batch", tag = "introspection", request_body = IntrospectMany,
+    responses(
+        (status = 200, body = IntrospectedMany),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+pub async fn introspect_many(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    Json(body): Json<IntrospectMany>,
+) -> Result<JsonBody<IntrospectedMany>, Problem> {
+    state.sessions.administrators_only(&asker)?;
+    if body.tokens.len() > MOST {
+        let many = body.tokens.len();
+        return Err(Problem::new(400, format!("'tokens' has {many} tokens: send at most {MOST} at a time")));
+    }
+    let results = body.tokens.iter().map(|token| look_at(&state, token)).collect();
+    Ok(JsonBody(IntrospectedMany { results }))
+}
+
+/// A token that is not good says nothing else, whatever it is; nor does a client token, which is for nobody but us.
+fn look_at(state: &AppState, token: &str) -> Introspected {
+    let checked = hash_of_presented(token).and_then(|hash| state.sessions.check(&hash, Activity::User));
+    let token_type = match checked.as_ref().map(|checked| checked.purpose) {
+        Some(Purpose::Everything) => "session",
+        Some(Purpose::Applications) => "app_password",
+        Some(Purpose::Rest(_)) | None => return Introspected::default(),
+    };
+    let found = checked.and_then(|checked| Some((role_in(state, &checked), state.sessions.store().get(checked.id)?)));
+    // It may have ended since.
+    let Some((role, session)) = found else { return Introspected::default() };
+    let expires_at = state.sessions.deadline(&session);
+    Introspected {
+        active: true,
+        sub: Some(session.username.clone()),
+        username: Some(session.username),
+        role: Some(role.as_str()),
+        token_type: Some(token_type),
+        session_id: Some(session.id.0),
+        session_type: Some(session.session_type.as_str()),
+        iat: Some(session.created_at.as_millis() / 1_000),
+        exp: Some(expires_at.as_millis() / 1_000),
+        created_at: Some(session.created_at.to_string()),
+        last_active_at: Some(session.last_active_at.to_string()),
+    }
+}

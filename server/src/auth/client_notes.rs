@@ -1,0 +1,50 @@
+//! From where what is made to be kept is used: an app password or client token says little by where it was made.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use app::{
+    session::{Client, Session, SessionId, service::Sessions},
+    time::Timestamp,
+};
+
+/// A client that keeps changing its address or its name is noted at most this often.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
+/// Beyond this many clients noted lately, those of before are forgotten.
+const MOST_NOTED: usize = 10_000;
+
+/// See the module.
+pub struct ClientNotes {
+    sessions: Arc<Sessions>,
+    noted: Mutex<HashMap<SessionId, Timestamp>>,
+}
+
+impl ClientNotes {
+    /// Notes on these sessions.
+    pub fn new(sessions: Arc<Sessions>) -> Self {
+        Self { sessions, noted: Mutex::default() }
+    }
+
+    /// Notes which client uses a session, and from where, unless that is known.
+    pub fn note_use(&self, id: SessionId, client: Client) {
+        let store = self.sessions.store();
+        let is_known =
+            |session: &Session| session.address == client.address && *session.user_agent == *client.user_agent;
+        if store.get(id).is_none_or(|session| is_known(&session)) {
+            return;
+        }
+        let now = self.sessions.now();
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.get(&id).is_some_and(|at| now.since(*at) < NOTED_EVERY) {
+            return;
+        }
+        if noted.len() >= MOST_NOTED {
+            noted.clear();
+        }
+        noted.insert(id, now);
+        store.note_client(id, client);
+    }
+}
