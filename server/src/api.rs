@@ -2,6 +2,7 @@
 
 pub mod app_passwords;
 pub mod client_tokens;
+pub mod events;
 pub mod introspect;
 pub mod json;
 pub(crate) mod list_json;

@@ -95,6 +95,7 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     routes.add("/api/v1/sessions/{id}", read, &[Method::GET], get(api::sessions::show));
     routes.add("/api/v1/sessions/{id}", end, &[Method::DELETE], delete(api::sessions::delete));
     routes.add("/api/v1/sessions/delete", end, &[Method::POST], post(api::sessions::delete_many));
+    routes.add("/api/v1/events", read, &[Method::GET], get(api::events::follow));
     routes.add("/api/v1/introspect", introspect, &[Method::POST], post(api::introspect::introspect));
     routes.add("/api/v1/introspect/batch", introspect, &[Method::POST], post(api::introspect::introspect_many));
     routes.add("/api/v1/client-tokens", Api, &[Method::POST], post(api::client_tokens::create));

@@ -15,6 +15,7 @@ mod addresses;
 mod bits;
 mod dictionary;
 mod ends;
+mod events;
 mod feed;
 mod journal;
 mod loading;
@@ -61,7 +62,13 @@ use tokio::{
     sync::oneshot,
 };
 
-pub use self::{dictionary::DescribeAgent, journal::Journal, open_error::OpenError, queue::CloseError};
+pub use self::{
+    dictionary::DescribeAgent,
+    events::{Event, Events, Forgotten},
+    journal::Journal,
+    open_error::OpenError,
+    queue::CloseError,
+};
 use self::{
     queue::{Command, Queue},
     shared::Shared,
@@ -145,6 +152,11 @@ impl RedbStore {
         // The receiver is here. A reason that is no longer known was most likely this one.
         _ = sender.send(self.shared.ends.reason_of(id).unwrap_or(EndReason::Expired));
         receiver
+    }
+
+    /// What has happened to sessions lately.
+    pub fn events(&self) -> &Events {
+        &self.shared.events
     }
 
     /// Why the session of a token ended, if it is one of the 10,000 that ended last since the start.

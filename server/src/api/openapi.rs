@@ -12,7 +12,8 @@ use utoipa::{
     paths(
         super::sessions::create, super::sessions::list, super::sessions::show, super::sessions::delete,
         super::sessions::delete_many, super::session::show, super::session::sign_out, super::app_passwords::create,
-        super::client_tokens::create, super::introspect::introspect, super::introspect::introspect_many
+        super::client_tokens::create, super::introspect::introspect, super::introspect::introspect_many,
+        super::events::follow
     ),
     modifiers(&Token)
 )]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ends::Ends, feed::Feed, table::Table};
+use super::{ends::Ends, events::Events, feed::Feed, table::Table};
 
 /// How long the writer lets readers pass before it has them wait.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -21,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) table: TableLock,
     pub(crate) feed: Feed,
     pub(crate) ends: Ends,
+    pub(crate) events: Events,
     writable: AtomicBool,
 }
 
@@ -30,6 +31,7 @@ impl Shared {
             table: TableLock(RwLock::new(table)),
             feed: Feed::new(),
             ends: Ends::default(),
+            events: Events::new(),
             writable: AtomicBool::new(true),
         }
     }

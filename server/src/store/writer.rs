@@ -23,6 +23,7 @@ use app::{
 };
 
 use super::{
+    events::Event,
     journal::{Changes, Journal},
     loading::Loaded,
     purge::Purge,
@@ -262,7 +263,7 @@ impl Writer {
     fn delete(&self, deletion: &Deletion) -> (Deleted, Vec<u64>) {
         let Deletion { selection, spare, now, .. } = deletion;
         let chosen = selection::choose(&self.shared.table.read(), selection, spare.as_deref(), *now);
-        let ended = self.end(&chosen.slots, deletion.reason, |_, _| true);
+        let ended = self.end(&chosen.slots, deletion.reason, *now, |_, _| true);
         (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
     }
 
@@ -286,7 +287,7 @@ impl Writer {
                 }
             }
         }
-        let ended = self.end(&slots, EndReason::Expired, is_over);
+        let ended = self.end(&slots, EndReason::Expired, now, is_over);
         // What was touched meanwhile has another deadline, which was not looked at.
         self.deadlines = (ended.len() == slots.len()).then_some((*lifetimes, first));
         ended
@@ -294,14 +295,22 @@ impl Writer {
 
     /// Takes those of the slots out of the table that are still meant. Slots found before stay valid, because nothing
     /// else changes the table.
-    fn end(&self, slots: &[Slot], reason: EndReason, is_meant: impl Fn(&Table, Slot) -> bool) -> Vec<u64> {
+    fn end(
+        &self,
+        slots: &[Slot],
+        reason: EndReason,
+        at: Timestamp,
+        is_meant: impl Fn(&Table, Slot) -> bool,
+    ) -> Vec<u64> {
         let mut ids = Vec::with_capacity(slots.len());
         let mut following = slots.len();
         for slots in slots.chunks(ROWS_UNDER_LOCK) {
             let mut ended = Vec::with_capacity(slots.len());
+            let mut whose = Vec::with_capacity(slots.len());
             let mut table = self.shared.table.write();
             for slot in slots {
                 if is_meant(&table, *slot) {
+                    whose.push((table.usernames.text(table.user(*slot)).clone(), table.session_type(*slot)));
                     ended.push(table.leave(*slot));
                 }
             }
@@ -312,6 +321,13 @@ impl Writer {
             self.shared.ends.record(&ended, reason, following);
             drop(table);
             ids.extend(ended.iter().map(|session| session.id.0));
+            self.shared.events.record(ended.iter().zip(whose).map(|(ended, (username, session_type))| Event::Ended {
+                id: ended.id,
+                username,
+                session_type,
+                reason,
+                at,
+            }));
         }
         ids
     }
@@ -325,12 +341,18 @@ impl Writer {
             let deadline = |one: &Created| one.session.deadline(lifetimes);
             *first = created.iter().map(deadline).min().unwrap_or(*first).min(*first);
         }
+        let mut events = Vec::with_capacity(created.len());
         let mut table = self.shared.table.write();
         let admit = |created: Created| {
             let slot = table.insert(&created.row());
-            answer(created.reply, table.session(slot))
+            let session = table.session(slot);
+            events.push(Event::SignedIn(Arc::new(session.clone())));
+            answer(created.reply, session)
         };
-        created.into_iter().map(admit).collect()
+        let answers = created.into_iter().map(admit).collect();
+        drop(table);
+        self.shared.events.record(events);
+        answers
     }
 
     /// Makes changes durable, together with the end of sessions that have left the table. The next id goes along until

@@ -7,6 +7,7 @@ mod app_passwords;
 mod auth;
 mod client_tokens;
 mod command;
+mod events;
 mod forward_auth;
 mod live;
 mod pages;

@@ -1,0 +1,150 @@
+//! `/api/v1/events`: signed in, and ended and why, as server-sent events for machines.
+
+use std::{convert::Infallible, sync::OnceLock, time::Duration};
+
+use app::{principal::Principal, session::store::EndReason};
+use axum::{
+    Extension,
+    extract::State,
+    response::{
+        IntoResponse,
+        sse::{Event as Frame, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, StreamExt, stream};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
+use tokio::sync::{oneshot, watch};
+
+use super::{problem::Problem, wire::SessionBody};
+use crate::{
+    state::AppState,
+    store::{Event, Forgotten},
+};
+
+/// How often a stream without events says that it is alive.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// How many events are taken at a time.
+const PORTION: usize = 256;
+
+/// Follows sessions. Every event has an id; who comes back with the last one in `Last-Event-ID` gets what came
+/// meanwhile, or `resync` when that is not known any more: then the list has to be read again.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "sessions",
+    params(("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that was read")),
+    responses(
+        (status = 200, content_type = "text/event-stream",
+         description = "`ready`, then `signed_in` with the session, and `ended` with id, username, session_type, reason \
+                        and ended_at; `resync` where some are missing"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("token" = []))
+)]
+pub async fn follow(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    state.sessions.administrators_only(&asker)?;
+    let ended = state.store.watch_end(asker.session_id);
+    let newest = state.store.events().follow();
+    let now = *newest.borrow();
+    let last_read = headers.get("last-event-id").map(|id| number_in(id.to_str().unwrap_or_default()));
+    let (begin, first) = match last_read {
+        None => (now, Frame::default().event("ready").id(id_of(now)).data("{}")),
+        Some(Some(number)) if state.store.events().after(number, 0).is_ok() => {
+            (number, Frame::default().event("ready").id(id_of(number)).data("{}"))
+        }
+        Some(_) => (now, resync(now)),
+    };
+    let following = Following { state, newest, ended, read: begin };
+    let frames = stream::iter([first]).chain(following.frames()).map(Ok::<_, Infallible>);
+    // A proxy that collects what comes would keep it until the end.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(([unbuffered], Sse::new(frames).keep_alive(KeepAlive::new().interval(ALIVE_EVERY))))
+}
+
+struct Following {
+    state: AppState,
+    newest: watch::Receiver<u64>,
+    ended: oneshot::Receiver<EndReason>,
+    /// The number of the last event that was sent.
+    read: u64,
+}
+
+impl Following {
+    /// Ends with the session that asked, and with the server.
+    fn frames(self) -> impl Stream<Item = Frame> {
+        stream::unfold(self, async |mut following| {
+            let portion = following.portion().await?;
+            Some((stream::iter(portion), following))
+        })
+        .flatten()
+    }
+
+    async fn portion(&mut self) -> Option<Vec<Frame>> {
+        let shutdown = self.state.shutdown.clone();
+        tokio::select! {
+            biased;
+            _ = &mut self.ended => return None,
+            () = shutdown.cancelled() => return None,
+            more = self.newest.wait_for(|newest| *newest > self.read) => {
+                more.ok()?;
+            }
+        }
+        match self.state.store.events().after(self.read, PORTION) {
+            Ok(events) => Some(events.into_iter().map(|event| self.frame(event)).collect()),
+            Err(Forgotten) => {
+                self.read = *self.newest.borrow();
+                Some(vec![resync(self.read)])
+            }
+        }
+    }
+
+    fn frame(&mut self, event: Event) -> Frame {
+        self.read += 1;
+        let frame = Frame::default().id(id_of(self.read));
+        match event {
+            Event::SignedIn(session) => {
+                let body = SessionBody::from(session.as_ref().clone());
+                frame.event("signed_in").data(serde_json::to_string(&body).unwrap_or_default())
+            }
+            Event::Ended { id, username, session_type, reason, at } => {
+                let body = json!({
+                    "id": id.0,
+                    "username": username,
+                    "session_type": session_type.as_str(),
+                    "reason": reason.as_str(),
+                    "ended_at": at.to_string(),
+                });
+                frame.event("ended").data(body.to_string())
+            }
+        }
+    }
+}
+
+/// Some events are not known any more: the list has to be read again.
+fn resync(number: u64) -> Frame {
+    Frame::default().event("resync").id(id_of(number)).data("{}")
+}
+
+/// The id of an event: the process, because its numbers begin again with it, and the number.
+fn id_of(number: u64) -> String {
+    format!("{}-{number}", process())
+}
+
+fn number_in(id: &str) -> Option<u64> {
+    let (of_process, number) = id.split_once('-')?;
+    (of_process == process()).then(|| number.parse().ok())?
+}
+
+fn process() -> &'static str {
+    static PROCESS: OnceLock<String> = OnceLock::new();
+    PROCESS.get_or_init(|| {
+        let mut bytes = [0; 8];
+        // Without randomness two processes look alike, and the numbers tell them apart most of the time.
+        _ = getrandom::fill(&mut bytes);
+        format!("{:016x}", u64::from_le_bytes(bytes))
+    })
+}
