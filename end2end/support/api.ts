@@ -21,7 +21,7 @@ const USER_AGENT = "keepwatch-end2end/1.0";
 export class Api {
   private constructor(
     private readonly server: Server,
-    private readonly token: string,
+    readonly token: string,
     /** Its own session. */
     readonly session: Session,
   ) {}
@@ -59,8 +59,12 @@ export class Api {
 
   /** Registers a session of type Other, as an administrator. */
   async register(other: OtherSession): Promise<Session> {
-    const response = await this.call("POST", "/api/v1/sessions", { session_type: "other", user_agent: "", ...other });
-    return (await created<{ session: Session }>(response)).session;
+    return (await this.registerWithToken(other)).session;
+  }
+
+  /** The same, with the token that the integration would use. */
+  async registerWithToken(other: OtherSession): Promise<{ token: string; session: Session }> {
+    return created(await this.call("POST", "/api/v1/sessions", { session_type: "other", user_agent: "", ...other }));
   }
 
   private call(method: string, path: string, body?: unknown): Promise<Response> {

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const BINARY =
@@ -25,6 +26,8 @@ export type Given = {
   applications?: string[];
   /** Addresses of reverse proxies whose word on the client's address is taken. */
   trustedProxies?: string[];
+  /** Where browsers see it when that is not where it listens: behind a reverse proxy. */
+  publicUrl?: string;
   /** Run the demonstration with so many simulated sessions instead; it has no accounts but Admin. */
   demoSessions?: number;
 };
@@ -59,8 +62,30 @@ export class Server {
 
   /** Ends the process, politely or as a power cut would, and starts it on the same data and address. */
   async restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    await this.down(signal);
+    await this.up();
+  }
+
+  /** Ends the process. */
+  async down(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     await this.end(signal);
+  }
+
+  /** Starts it again on the same data and address. */
+  async up(): Promise<void> {
     await this.listen(new URL(this.url).host);
+  }
+
+  /** Silences the process without ending it: connections are accepted, nothing is answered. */
+  async pause(): Promise<void> {
+    this.process?.kill("SIGSTOP");
+    // Its threads stop one after the other: some may answer a little longer.
+    const state = () => spawnSync("ps", ["-o", "state=", "-p", String(this.process?.pid)], { encoding: "utf8" }).stdout;
+    while (!state().startsWith("T")) await sleep(10);
+  }
+
+  resume(): void {
+    this.process?.kill("SIGCONT");
   }
 
   /** Ends the process and removes its data. */
@@ -110,12 +135,13 @@ export class Server {
   }
 
   private command(address: string): string[] {
-    const { applications = [], trustedProxies = [], demoSessions } = this.given;
+    const { applications = [], trustedProxies = [], publicUrl, demoSessions } = this.given;
     if (demoSessions !== undefined) return ["demo", "--listen", address, "--sessions", String(demoSessions)];
     const serve = ["serve", "--listen", address, "--data-dir", this.data, "--server-name", "keep-01"];
     const repeated = (flag: string, values: string[]) => values.flatMap((value) => [flag, value]);
     return [
       ...serve,
+      ...repeated("--public-url", publicUrl === undefined ? [] : [publicUrl]),
       ...repeated("--application", [APPLICATION, ...applications]),
       ...repeated("--trusted-proxy", trustedProxies),
     ];
@@ -142,6 +168,8 @@ export class Server {
     const exited = once(process, "exit");
     const patience = setTimeout(() => process.kill("SIGKILL"), 10_000);
     process.kill(signal);
+    // It may be paused.
+    process.kill("SIGCONT");
     const [, killedBy] = await exited;
     clearTimeout(patience);
     if (killedBy !== signal && killedBy === "SIGKILL") throw new Error(`keepwatch did not stop in 10 s:\n${this.output}`);

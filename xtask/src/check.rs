@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::chromium::{self, Chromium};
 use crate::node::Node;
+use crate::proxies::Proxies;
 use crate::stages::Stages;
 use crate::steps::{answer, run, run_quietly, say};
 use crate::workspace::Workspace;
@@ -51,8 +52,9 @@ impl Checks {
         stages.run("binary", || keepwatch::build(workspace))?;
         if let Some(node) = node.filter(|_| !self.skip_browser) {
             let chromium = stages.run("chromium", || chromium::find(&node))?;
+            let proxies = stages.run("reverse proxies", || Ok(Proxies::find(workspace)))?;
             stages.run("types of the browser tests", || run(node.tool("tsc").arg("--noEmit")))?;
-            stages.run("browser tests", || browser_tests(workspace, &node, &chromium, &self.playwright))?;
+            stages.run("browser tests", || browser_tests(workspace, &node, &chromium, &proxies, &self.playwright))?;
         }
         stages.report();
         println!("all checks passed");
@@ -113,8 +115,15 @@ fn tests(workspace: &Workspace) -> Result<()> {
     run(&mut workspace.cargo("test --release -p app -p server --features app/conformance"))
 }
 
-fn browser_tests(workspace: &Workspace, node: &Node, chromium: &Chromium, arguments: &[OsString]) -> Result<()> {
+fn browser_tests(
+    workspace: &Workspace,
+    node: &Node,
+    chromium: &Chromium,
+    proxies: &Proxies,
+    arguments: &[OsString],
+) -> Result<()> {
     let mut playwright = node.tool("playwright");
+    proxies.put_on_path(&mut playwright);
     playwright.arg("test").args(arguments).env("KEEPWATCH_BIN", keepwatch::binary(workspace));
     match chromium {
         Chromium::Installed(program) => playwright.env("CHROMIUM_PATH", program),

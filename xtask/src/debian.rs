@@ -42,6 +42,21 @@ impl Apt {
         run_quietly(self.command().args(options).args(packages)).map(drop)
     }
 
+    /// Fetches packages, and those they need that are not installed, into a folder, and installs none.
+    ///
+    /// # Errors
+    /// As [`Apt::install`].
+    pub(crate) fn download(self, packages: &[&str], folder: &Path) -> Result<()> {
+        say(format!("fetching {} with apt-get", packages.join(" ")));
+        if let Err(error) = run_quietly(self.command().arg("update")) {
+            say(format!("{error:#}, going on"));
+        }
+        let archives = format!("Dir::Cache::Archives={}/", folder.display());
+        let options =
+            ["install", "--download-only", "--reinstall", "--yes", "--no-install-recommends", "-o", &archives];
+        run_quietly(self.command().args(options).args(packages)).map(drop)
+    }
+
     fn command(self) -> Command {
         // The variable goes through `env`, because sudo clears the environment.
         let apt_get = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"];

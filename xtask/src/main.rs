@@ -15,6 +15,7 @@ mod files;
 mod keepwatch;
 mod node;
 mod peers;
+mod proxies;
 mod prune;
 mod rename;
 mod shrink;
