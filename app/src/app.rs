@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use crate::pages::{
     MessageData, PageData, message::MessagePage, my_sessions::MySessionsPage, sessions::SessionsPage,
-    sign_in::SignInPage,
+    sign_in::SignInPage, users::UsersPage,
 };
 
 /// The page that the document shows.
@@ -21,6 +21,7 @@ pub fn App() -> impl IntoView {
         PageData::SignIn(data) => view! { <SignInPage data/> }.into_any(),
         PageData::Sessions(data) => view! { <SessionsPage data=*data/> }.into_any(),
         PageData::MySessions(data) => view! { <MySessionsPage data/> }.into_any(),
+        PageData::Users(data) => view! { <UsersPage data/> }.into_any(),
         PageData::Message(data) => view! { <MessagePage data/> }.into_any(),
     }
 }
@@ -29,7 +30,7 @@ pub fn App() -> impl IntoView {
 pub(crate) fn is_scripted(data: &PageData) -> bool {
     match data {
         PageData::SignIn(data) => data.rd.is_empty(),
-        PageData::Sessions(_) | PageData::MySessions(_) => true,
+        PageData::Sessions(_) | PageData::MySessions(_) | PageData::Users(_) => true,
         PageData::Message(_) => false,
     }
 }

@@ -4,6 +4,7 @@ pub mod message;
 pub mod my_sessions;
 pub mod sessions;
 pub mod sign_in;
+pub mod users;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     principal::Role,
+    scope::Scopes,
     session::{Session, SessionId, column::Columns, page::Page, query::SessionQuery, selection::DeletePreview},
     time::Timestamp,
 };
@@ -24,6 +26,8 @@ pub enum PageData {
     Sessions(Box<SessionsData>),
     /// My Sessions.
     MySessions(MySessionsData),
+    /// Users.
+    Users(UsersData),
     /// A refusal or an error.
     Message(MessageData),
 }
@@ -35,6 +39,7 @@ impl PageData {
             Self::SignIn(_) => "Sign in",
             Self::Sessions(_) => "Active Sessions",
             Self::MySessions(_) => "My Sessions",
+            Self::Users(_) => "Users",
             Self::Message(data) => &data.title,
         }
     }
@@ -135,35 +140,109 @@ pub struct MySessionsData {
     pub notice: Option<String>,
     /// The form for a new app password. Not carried to the browser's half, which has nothing to do with it.
     #[serde(skip)]
-    pub app_password: AppPasswordForm,
+    pub app_password: StandingForm,
+    /// The same for a new client token.
+    #[serde(skip)]
+    pub client_token: StandingForm,
+    /// Why the password was not changed.
+    #[serde(skip)]
+    pub password_error: Option<String>,
 }
 
-/// The form for a new app password, and what it has made.
+/// The form for a new app password or client token, and what it has made.
 #[derive(Clone, Debug, Default)]
-pub struct AppPasswordForm {
+pub struct StandingForm {
     /// As typed, if that cannot be used.
     pub name: String,
     /// After how many days it is to expire.
     pub days: String,
+    /// What a client token is to do.
+    pub scopes: Scopes,
     /// What is wrong with it.
     pub error: Option<String>,
     /// What it has made.
-    pub made: Option<MadeAppPassword>,
+    pub made: Option<Made>,
 }
 
-/// An app password as it is shown, once.
+/// An app password or client token as it is shown, once.
 #[derive(Clone)]
-pub struct MadeAppPassword {
+pub struct Made {
     /// What its user calls it.
     pub name: String,
     /// The secret.
     pub secret: String,
 }
 
-impl std::fmt::Debug for MadeAppPassword {
+impl std::fmt::Debug for Made {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MadeAppPassword").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Made").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// Users.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UsersData {
+    /// Who looks.
+    pub viewer: Viewer,
+    /// What the server writes. Not carried to the browser's half, which has nothing to do with it.
+    #[serde(skip)]
+    pub users: Users,
+}
+
+/// The accounts that the page Users shows.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// The one that was chosen; else the list is shown.
+    pub chosen: Option<UserRow>,
+    /// Those that match, by name, as many as the page shows.
+    pub found: Vec<UserRow>,
+    /// How many match.
+    pub total: u64,
+    /// What was searched for: part of a name.
+    pub search: String,
+    /// When the page was made.
+    pub now: Timestamp,
+    /// What the last form did.
+    pub notice: Option<String>,
+    /// Why the last form did nothing.
+    pub error: Option<String>,
+    /// The name of a new user, as typed.
+    pub typed_name: String,
+    /// The role of a new user, as chosen.
+    pub typed_role: Role,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self {
+            chosen: None,
+            found: Vec::new(),
+            total: 0,
+            search: String::new(),
+            now: Timestamp::default(),
+            notice: None,
+            error: None,
+            typed_name: String::new(),
+            typed_role: Role::User,
+        }
+    }
+}
+
+/// An account as the page Users shows it.
+#[derive(Clone, Debug)]
+pub struct UserRow {
+    /// Its canonical name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether sign-in is refused.
+    pub disabled: bool,
+    /// How many sessions it has.
+    pub sessions: u64,
+    /// When its user last proved to be it.
+    pub last_sign_in: Option<Timestamp>,
+    /// When it was added.
+    pub created_at: Timestamp,
 }
 
 /// A refusal or an error.

@@ -21,3 +21,9 @@ pub fn is_forward_auth(path: &str) -> bool {
 }
 /// Makes an app password (POST of the plain form).
 pub const APP_PASSWORDS: &str = "/account/app-passwords";
+/// Makes a client token (POST of the plain form).
+pub const CLIENT_TOKENS: &str = "/account/client-tokens";
+/// Users, for administrators.
+pub const USERS: &str = "/users";
+/// Changes the asker's own password (POST of the plain form).
+pub const PASSWORD: &str = "/account/password";

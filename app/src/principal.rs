@@ -24,6 +24,19 @@ impl Role {
             Self::User => "user",
         }
     }
+
+    /// The word in the console.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Administrator => "Administrator",
+            Self::User => "User",
+        }
+    }
+
+    /// The role that [`Role::as_str`] writes as `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Administrator, Self::User].into_iter().find(|role| role.as_str() == text)
+    }
 }
 
 /// Who is asking: the outcome of a successful check.

@@ -7,7 +7,10 @@ use leptos::{nonce::use_nonce, prelude::*};
 use self::icon_sheet::icon_sheet;
 use crate::{
     app::{App, is_scripted},
-    pages::{PageData, WrittenHtml, my_sessions::app_passwords::app_passwords_html, sessions::row::rows_html},
+    pages::{
+        PageData, WrittenHtml, my_sessions::standing::standing_html, sessions::row::rows_html,
+        users::written::users_html,
+    },
 };
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
@@ -32,7 +35,8 @@ pub fn shell() -> impl IntoView {
     let page = use_context::<PageData>();
     let written = match &page {
         Some(PageData::Sessions(data)) => rows_html(data),
-        Some(PageData::MySessions(data)) => app_passwords_html(data),
+        Some(PageData::MySessions(data)) => standing_html(data),
+        Some(PageData::Users(data)) => users_html(data),
         Some(PageData::SignIn(_) | PageData::Message(_)) | None => String::new(),
     };
     provide_context(WrittenHtml(written));
@@ -86,6 +90,7 @@ fn is_demo(page: &PageData) -> bool {
         PageData::SignIn(data) => data.demo,
         PageData::Sessions(data) => data.viewer.demo,
         PageData::MySessions(data) => data.viewer.demo,
+        PageData::Users(data) => data.viewer.demo,
         PageData::Message(data) => data.demo,
     }
 }

@@ -31,7 +31,8 @@ test.describe("My Sessions", { tag: "@basic" }, () => {
   test("makes an app password, shows it once, and ends it like any session", async ({ page, open, server }) => {
     await signIn(page, "dora");
     await open(page, "/account/sessions");
-    await page.getByLabel("Name", { exact: true }).fill("Calendar");
+    await expect(page.getByRole("region", { name: "Client tokens" })).toHaveCount(0);
+    await page.getByRole("region", { name: "App passwords" }).getByLabel("Name").fill("Calendar");
     await page.getByLabel("Expires after").selectOption("30 days");
     await page.getByRole("button", { name: "Create app password" }).click();
 
@@ -49,6 +50,19 @@ test.describe("My Sessions", { tag: "@basic" }, () => {
     expect(await ask()).toBe(401);
   });
 
+  test("makes a client token for an administrator that may do what was ticked", async ({ page, open, server }) => {
+    await signIn(page, "Admin", server.adminPassword);
+    await open(page, "/account/sessions");
+    const tokens = page.getByRole("region", { name: "Client tokens" });
+    await tokens.getByLabel("Name").fill("Wiki");
+    await tokens.getByLabel("sessions:read").check();
+    await tokens.getByRole("button", { name: "Create client token" }).click();
+    const token = (await tokens.locator(".made code").textContent())!;
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(`${server.url}/api/v1/sessions`, { headers })).status).toBe(200);
+    expect((await fetch(`${server.url}/api/v1/sessions/999`, { method: "DELETE", headers })).status).toBe(403);
+  });
+
   test("says what is wrong with the wish for an app password, and keeps it", async ({
     page,
     open,
@@ -57,10 +71,10 @@ test.describe("My Sessions", { tag: "@basic" }, () => {
     browserErrors.expect(/status of 400/);
     await signIn(page, "dora");
     await open(page, "/account/sessions");
-    await page.getByLabel("Name", { exact: true }).fill("   ");
+    await page.getByRole("region", { name: "App passwords" }).getByLabel("Name").fill("   ");
     await page.getByRole("button", { name: "Create app password" }).click();
     await expect(page.getByRole("alert").filter({ hasText: "1 to 64 bytes" })).toBeVisible();
-    await expect(page.getByLabel("Name", { exact: true })).toHaveValue("   ");
+    await expect(page.getByRole("region", { name: "App passwords" }).getByLabel("Name")).toHaveValue("   ");
   });
 });
 

@@ -4,11 +4,12 @@
 use app::{
     authority::{Authority, SignInForm},
     error::AppError,
-    pages::{AppPasswordForm, MadeAppPassword, SignInData},
+    pages::{Made, SignInData, StandingForm},
     paths,
     principal::Principal,
+    scope::Scope,
     session::{
-        Client,
+        Client, Session,
         column::{Column, Columns},
         query::SessionQuery,
         selection::Selection,
@@ -25,7 +26,8 @@ use url::form_urlencoded;
 
 use crate::{
     api::{json::body_of, problem::Problem},
-    pages::{self, parameter, selected_ids},
+    auth::{sign_in::with_token, token::SessionToken},
+    pages::{self, MySessionsForms, parameter, selected_ids},
     state::AppState,
 };
 
@@ -139,24 +141,82 @@ pub async fn create_app_password(
     Extension(client): Extension<Client>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let (bare, form) = standing_form(request).await?;
+    let made = state.app_passwords.create(&asker, &form.name, days_in(&form), client).await;
+    let forms = |app_password| MySessionsForms { app_password, ..MySessionsForms::default() };
+    Ok(with_standing(&state, bare, &asker, form, made, forms).await)
+}
+
+/// POST `/account/client-tokens`: makes a client token and shows it, this once.
+///
+/// # Errors
+/// When the body cannot be read.
+pub async fn create_client_token(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    Extension(client): Extension<Client>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (bare, form) = standing_form(request).await?;
+    let (name, days, scopes) = (&form.name, days_in(&form), form.scopes);
+    let made = with_token(|token| state.sessions.create_client_token(&asker, name, days, scopes, client, token)).await;
+    let forms = |client_token| MySessionsForms { client_token, ..MySessionsForms::default() };
+    Ok(with_standing(&state, bare, &asker, form, made, forms).await)
+}
+
+/// POST `/account/password`: changes the asker's own password.
+///
+/// # Errors
+/// When the body cannot be read.
+pub async fn change_password(
+    State(state): State<AppState>,
+    Extension(asker): Extension<Principal>,
+    Extension(client): Extension<Client>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (bare, body) = taken_apart(request).await?;
     let field = |name| parameter(&body, name).unwrap_or_default();
-    let (name, days) = (field("name"), field("days"));
-    // What is no number is told as one that is out of range.
-    let made = state.app_passwords.create(&asker, &name, days.parse().unwrap_or(0), client).await;
+    let error = match state.sign_in.change_password(&asker, &field("current"), &field("new"), client).await {
+        Ok(()) => return Ok(Redirect::to(&format!("{}?changed=password", paths::MY_SESSIONS)).into_response()),
+        Err(error @ AppError::Unauthorized) => return Ok(pages::refusal(&state, bare, None, error).await),
+        Err(AppError::WrongCredentials) => AppError::Invalid("the current password is not right".to_owned()),
+        Err(error) => error,
+    };
+    let written = MySessionsForms { password_error: Some(error.to_string()), ..MySessionsForms::default() };
+    Ok(pages::render_my_sessions(&state, bare, pages::status_of(&error), &asker, None, written).await)
+}
+
+async fn standing_form(request: Request) -> Result<(Request, StandingForm), Problem> {
+    let (bare, body) = taken_apart(request).await?;
+    let field = |name| parameter(&body, name).unwrap_or_default();
+    let scopes = form_urlencoded::parse(body.as_bytes()).filter(|(name, _)| name == "scopes");
+    let scopes = scopes.filter_map(|(_, value)| Scope::parse(&value)).collect();
+    Ok((bare, StandingForm { name: field("name"), days: field("days"), scopes, ..StandingForm::default() }))
+}
+
+/// What is no number is told as one that is out of range.
+fn days_in(form: &StandingForm) -> u64 {
+    form.days.parse().unwrap_or(0)
+}
+
+/// My Sessions with what a form has made, or with the form as it was typed and what is wrong with it.
+async fn with_standing(
+    state: &AppState,
+    request: Request,
+    asker: &Principal,
+    form: StandingForm,
+    made: Result<(SessionToken, Session), AppError>,
+    forms: impl FnOnce(StandingForm) -> MySessionsForms,
+) -> Response {
     let (status, form) = match made {
         Ok((secret, session)) => {
-            let name = session.standing_name();
-            let made = Some(MadeAppPassword { name, secret: secret.expose().to_owned() });
-            (StatusCode::OK, AppPasswordForm { made, ..AppPasswordForm::default() })
+            let made = Some(Made { name: session.standing_name(), secret: secret.expose().to_owned() });
+            (StatusCode::OK, StandingForm { made, ..StandingForm::default() })
         }
-        Err(error @ AppError::Unauthorized) => return Ok(pages::refusal(&state, bare, None, error).await),
-        Err(error) => {
-            let status = pages::status_of(&error);
-            (status, AppPasswordForm { name, days, error: Some(error.to_string()), made: None })
-        }
+        Err(error @ AppError::Unauthorized) => return pages::refusal(state, request, None, error).await,
+        Err(error) => (pages::status_of(&error), StandingForm { error: Some(error.to_string()), ..form }),
     };
-    Ok(pages::render_my_sessions(&state, bare, status, &asker, None, form).await)
+    pages::render_my_sessions(state, request, status, asker, None, forms(form)).await
 }
 
 /// POST `/account/columns`: remembers the shown columns.
@@ -200,7 +260,10 @@ fn back(form: &str) -> String {
 }
 
 /// The request without its body, for rendering a page, and the body.
-async fn taken_apart(request: Request) -> Result<(Request, String), Problem> {
+///
+/// # Errors
+/// When the body cannot be read.
+pub async fn taken_apart(request: Request) -> Result<(Request, String), Problem> {
     let mut bare = Request::new(Body::empty());
     *bare.method_mut() = request.method().clone();
     *bare.uri_mut() = request.uri().clone();

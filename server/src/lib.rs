@@ -25,6 +25,7 @@ pub mod state;
 pub mod store;
 pub mod user_agent;
 pub mod user_command;
+pub mod users;
 
 use anyhow::Context;
 use tokio::net::TcpListener;

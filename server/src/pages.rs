@@ -3,7 +3,7 @@
 use app::{
     authority::Authority,
     error::AppError,
-    pages::{AppPasswordForm, BadSearch, Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData},
+    pages::{BadSearch, Confirm, MessageData, MySessionsData, PageData, SessionsData, SignInData, StandingForm},
     paths,
     principal::{Principal, Role},
     session::{
@@ -100,9 +100,25 @@ pub async fn my_sessions(
     Extension(asker): Extension<Principal>,
     request: Request,
 ) -> Response {
-    let ended = parameter(request.uri().query().unwrap_or_default(), "ended").is_some();
-    let notice = ended.then(|| "The session was ended.".to_owned());
-    render_my_sessions(&state, request, StatusCode::OK, &asker, notice, AppPasswordForm::default()).await
+    let parameters = request.uri().query().unwrap_or_default();
+    let notice = if parameter(parameters, "ended").is_some() {
+        Some("The session was ended.".to_owned())
+    } else {
+        parameter(parameters, "changed")
+            .map(|_| "Your password was changed; your other sessions have ended.".to_owned())
+    };
+    render_my_sessions(&state, request, StatusCode::OK, &asker, notice, Default::default()).await
+}
+
+/// The forms below My Sessions, and what they have done.
+#[derive(Debug, Default)]
+pub struct MySessionsForms {
+    /// For a new app password.
+    pub app_password: StandingForm,
+    /// For a new client token.
+    pub client_token: StandingForm,
+    /// Why the password was not changed.
+    pub password_error: Option<String>,
 }
 
 /// Renders My Sessions with what its forms have done.
@@ -112,8 +128,9 @@ pub async fn render_my_sessions(
     status: StatusCode,
     asker: &Principal,
     notice: Option<String>,
-    app_password: AppPasswordForm,
+    forms: MySessionsForms,
 ) -> Response {
+    let MySessionsForms { app_password, client_token, password_error } = forms;
     let data = MySessionsData {
         viewer: state.viewer(asker),
         sessions: state.sessions.own(asker),
@@ -121,6 +138,8 @@ pub async fn render_my_sessions(
         now: state.sessions.now(),
         notice,
         app_password,
+        client_token,
+        password_error,
     };
     render(state, request, status, PageData::MySessions(data)).await
 }
@@ -188,9 +207,7 @@ pub async fn refusal(state: &AppState, request: Request, asker: Option<&Principa
         return Redirect::to(&format!("{}?reason=ended", paths::SIGN_IN)).into_response();
     }
     let status = status_of(&error);
-    let words = error.to_string();
-    let mut letters = words.chars();
-    let text = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    let text = sentence(&error);
     let data = MessageData {
         title: status.canonical_reason().unwrap_or("Error").to_owned(),
         text,
@@ -198,6 +215,13 @@ pub async fn refusal(state: &AppState, request: Request, asker: Option<&Principa
         demo: state.demo,
     };
     render(state, request, status, PageData::Message(data)).await
+}
+
+/// An error as the sentence that it is on a page.
+pub fn sentence(error: &AppError) -> String {
+    let words = error.to_string();
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// The HTTP status of an error.

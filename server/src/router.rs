@@ -24,6 +24,7 @@ use crate::{
     },
     forms, forward_auth, headers, live, metrics, pages,
     state::AppState,
+    users,
 };
 
 /// How long a request may take, its body included: a client that dribbles must not hold a place for ever. The live
@@ -80,13 +81,20 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
         &[Method::GET, Method::POST],
         get(pages::my_sessions).post(forms::end_own_session),
     );
-    // The page is shown where its form goes: an address that is loaded again is to be one.
+    // The page is shown where its forms go: an address that is loaded again is to be one.
+    for (path, form) in [
+        (paths::APP_PASSWORDS, post(forms::create_app_password)),
+        (paths::CLIENT_TOKENS, post(forms::create_client_token)),
+    ] {
+        routes.add(path, Page, &[Method::GET, Method::POST], form.get(pages::my_sessions));
+    }
     routes.add(
-        paths::APP_PASSWORDS,
+        paths::PASSWORD,
         Page,
         &[Method::GET, Method::POST],
-        get(pages::my_sessions).post(forms::create_app_password),
+        get(pages::my_sessions).post(forms::change_password),
     );
+    routes.add(paths::USERS, Page, &[Method::GET, Method::POST], get(users::show).post(users::act));
     routes.add(paths::COLUMNS, Page, &[Method::POST], post(forms::set_columns));
     routes.add(paths::LIVE, Api, &[Method::GET], get(live::upgrade));
 

@@ -187,11 +187,11 @@ impl RedbStore {
         answer.recv().unwrap_or(Err(StoreError::Unavailable))
     }
 
-    /// Adds or replaces an account. What the value means is not the store's business.
+    /// Adds or replaces an account, or takes it away. What the value means is not the store's business.
     ///
     /// # Errors
     /// [`StoreError::OutcomeUnknown`]: it may be durable or not. [`StoreError::Unavailable`]: it is not.
-    pub async fn put_account(&self, key: String, value: Vec<u8>) -> Result<(), StoreError> {
+    pub async fn put_account(&self, key: String, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         self.queue.ask(|reply| Command::PutAccount { key, value, reply }).await
     }
 

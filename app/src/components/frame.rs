@@ -10,9 +10,11 @@ use crate::{pages::Viewer, paths, principal::Role};
 pub(crate) enum Here {
     /// "Sessions".
     Sessions,
+    /// "Users".
+    Users,
     /// "My Sessions".
     MySessions,
-    /// Neither.
+    /// None of them.
     Elsewhere,
 }
 
@@ -65,6 +67,9 @@ fn AdminMenu(here: Here) -> impl IntoView {
             <ul>
                 <li>
                     <a href=paths::SESSIONS aria-current=current(here, Here::Sessions)>"Sessions"</a>
+                </li>
+                <li>
+                    <a href=paths::USERS aria-current=current(here, Here::Users)>"Users"</a>
                 </li>
             </ul>
         </nav>

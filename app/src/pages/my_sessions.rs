@@ -1,7 +1,7 @@
 //! My Sessions: where one is signed in oneself, and the end of the others.
 
 #[cfg(feature = "ssr")]
-pub(crate) mod app_passwords;
+pub(crate) mod standing;
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
         state: StoredValue::default(),
     };
     Effect::new(move |_| untrack(move || own.start()));
-    let WrittenHtml(app_passwords) = use_context().unwrap_or_default();
+    let WrittenHtml(forms) = use_context().unwrap_or_default();
     view! {
         <Frame viewer here=Here::MySessions>
             <div class="heading">
@@ -80,7 +80,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
                     </tbody>
                 </table>
             </div>
-            <div inner_html=app_passwords></div>
+            <div inner_html=forms></div>
         </Frame>
     }
 }

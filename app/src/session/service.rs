@@ -337,17 +337,21 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends every session of a user: for a change of their account.
+    /// Ends every session of a user but this one: for a change of their account. Also those that are being established on
+    /// the word of one that ends: it looks again until there is none, and by then none can give its word any more.
     ///
     /// # Errors
     /// As [`Sessions::sign_out`].
-    pub async fn end_all_of(&self, username: &str) -> Result<(), AppError> {
-        let ids: Vec<_> = self.store.of_user(username).iter().map(|session| session.id).collect();
-        let deleted = self.store.delete(self.deletion(ids, EndReason::Deleted)).await?.deleted;
-        if deleted > 0 {
+    pub async fn end_all_of(&self, username: &str, but: Option<SessionId>) -> Result<(), AppError> {
+        loop {
+            let of_user = self.store.of_user(username);
+            let ids: Vec<_> = of_user.iter().map(|session| session.id).filter(|id| Some(*id) != but).collect();
+            if ids.is_empty() {
+                return Ok(());
+            }
+            let deleted = self.store.delete(self.deletion(ids, EndReason::Deleted)).await?.deleted;
             tracing::info!(user.name = username, "{deleted} sessions of {username} ended with a change of the account");
         }
-        Ok(())
     }
 
     /// Ends what has reached a deadline; returns how many.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use app::{
     error::AppError,
-    principal::Role,
+    principal::{Principal, Role},
     session::{column::Columns, service::Sessions},
     time::Timestamp,
 };
@@ -43,6 +43,9 @@ pub struct Account {
     pub columns: Columns,
     /// When it was added.
     pub created_at: Timestamp,
+    /// When its user last proved to be it.
+    #[serde(default)]
+    pub last_sign_in: Option<Timestamp>,
 }
 
 impl Account {
@@ -110,7 +113,7 @@ impl Accounts {
         if self.read().contains_key(&username.key) {
             return Err(AppError::Invalid(format!("there is a user '{}' already", username.shown)));
         }
-        let password_hash = hashed(password)?;
+        let password_hash = hashed(password).await?;
         let account = Account {
             name: username.shown.into(),
             role,
@@ -118,9 +121,10 @@ impl Accounts {
             disabled: false,
             columns: Columns::default(),
             created_at: now,
+            last_sign_in: None,
         };
         self.put(username.key.clone(), account.clone()).await?;
-        self.sessions.end_all_of(&username.key).await?;
+        self.sessions.end_all_of(&username.key, None).await?;
         Ok(account)
     }
 
@@ -142,22 +146,92 @@ impl Accounts {
     /// # Errors
     /// As [`Accounts::add`] and [`Accounts::update`].
     pub async fn set_password(&self, name: &str, password: &str) -> Result<Account, AppError> {
-        let password_hash = hashed(password)?;
+        let password_hash = hashed(password).await?;
         let account = self.update(name, |account| account.password_hash = password_hash).await?;
-        self.sessions.end_all_of(&account.name).await?;
+        self.sessions.end_all_of(&account.name, None).await?;
         Ok(account)
+    }
+
+    /// Sets the new password of whoever asks, who has proved to be the account's user, and ends their other sessions.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_password`].
+    pub async fn set_own_password(&self, asker: &Principal, password: &str) -> Result<(), AppError> {
+        let password_hash = hashed(password).await?;
+        self.sessions.still_signed_in(asker)?;
+        self.update(&asker.username, |account| account.password_hash = password_hash).await?;
+        self.sessions.end_all_of(&asker.username, Some(asker.session_id)).await
     }
 
     /// Refuses or allows sign-in; refusing ends the account's sessions.
     ///
     /// # Errors
-    /// As [`Accounts::update`].
+    /// As [`Accounts::update`]; [`AppError::Invalid`] for the last administrator.
     pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<Account, AppError> {
-        let account = self.update(name, |account| account.disabled = disabled).await?;
+        let account = self.change(name, |account| account.disabled = disabled).await?;
         if disabled {
-            self.sessions.end_all_of(&account.name).await?;
+            self.sessions.end_all_of(&account.name, None).await?;
         }
         Ok(account)
+    }
+
+    /// Changes what an account may do, and ends its sessions: they were opened by somebody who might do something else.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_disabled`].
+    pub async fn set_role(&self, name: &str, role: Role) -> Result<Account, AppError> {
+        let account = self.change(name, |account| account.role = role).await?;
+        self.sessions.end_all_of(&account.name, None).await?;
+        Ok(account)
+    }
+
+    /// Takes an account away and ends its sessions.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_disabled`].
+    pub async fn remove(&self, name: &str) -> Result<(), AppError> {
+        let username = Username::parse(name)?;
+        let account = {
+            let _changing = self.changing.lock().await;
+            let account = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
+            self.keep_an_administrator(&account, None)?;
+            self.store.put_account(username.key.clone(), None).await?;
+            self.roles.write().unwrap_or_else(PoisonError::into_inner).remove(&account.name);
+            self.by_key.write().unwrap_or_else(PoisonError::into_inner).remove(&username.key);
+            account
+        };
+        self.sessions.end_all_of(&account.name, None).await
+    }
+
+    /// Notes that its user has proved to be it.
+    ///
+    /// # Errors
+    /// As [`Accounts::update`].
+    pub async fn note_sign_in(&self, name: &str, now: Timestamp) -> Result<(), AppError> {
+        self.update(name, |account| account.last_sign_in = Some(now)).await.map(drop)
+    }
+
+    /// As [`Accounts::update`], unless it would leave no administrator.
+    async fn change(&self, name: &str, change: impl FnOnce(&mut Account)) -> Result<Account, AppError> {
+        let username = Username::parse(name)?;
+        let _changing = self.changing.lock().await;
+        let before = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
+        let mut account = before.clone();
+        change(&mut account);
+        self.keep_an_administrator(&before, Some(&account))?;
+        self.put(username.key, account.clone()).await?;
+        Ok(account)
+    }
+
+    /// Refuses what would leave nobody who can undo it.
+    fn keep_an_administrator(&self, before: &Account, after: Option<&Account>) -> Result<(), AppError> {
+        let is_one = |account: &Account| account.role_now() == Role::Administrator;
+        let others = self.read().values().filter(|other| other.name != before.name && is_one(other)).count();
+        if is_one(before) && !after.is_some_and(is_one) && others == 0 {
+            let name = &before.name;
+            return Err(AppError::Invalid(format!("'{name}' is the last administrator: make somebody else one first")));
+        }
+        Ok(())
     }
 
     /// Adds the first administrator to a store that has none, and prints its password unless it came from a file.
@@ -188,7 +262,7 @@ impl Accounts {
 
     async fn put(&self, key: String, account: Account) -> Result<(), AppError> {
         let stored = serde_json::to_vec(&account).map_err(|_| AppError::Internal)?;
-        self.store.put_account(key.clone(), stored).await?;
+        self.store.put_account(key.clone(), Some(stored)).await?;
         self.roles.write().unwrap_or_else(PoisonError::into_inner).insert(account.name.clone(), account.role_now());
         self.by_key.write().unwrap_or_else(PoisonError::into_inner).insert(key, account);
         Ok(())
@@ -199,9 +273,11 @@ impl Accounts {
     }
 }
 
-fn hashed(password: &str) -> Result<Arc<str>, AppError> {
+/// Takes tens of milliseconds: not on the async threads.
+async fn hashed(password: &str) -> Result<Arc<str>, AppError> {
     let password = username::new_password(password)?;
-    let hash = password::hash_now(&password).map_err(|error| {
+    let hashed = tokio::task::spawn_blocking(move || password::hash_now(&password)).await;
+    let hash = hashed.map_err(anyhow::Error::from).flatten().map_err(|error| {
         tracing::error!("a password could not be hashed: {error:#}");
         AppError::Internal
     })?;

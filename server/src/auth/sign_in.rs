@@ -57,10 +57,30 @@ impl SignIn {
         // ended the sessions there were, and must not have missed this one.
         let now = self.accounts.find(&session.username);
         if now.is_some_and(|now| !now.disabled && now.password_hash == proved.password_hash) {
+            // A sign-in that cannot be noted is one all the same.
+            if let Err(error) = self.accounts.note_sign_in(&session.username, session.created_at).await {
+                tracing::warn!("the sign-in of {} could not be noted: {error}", session.username);
+            }
             return Ok((token, session));
         }
         self.sessions.sign_out(session.id).await?;
         Err(AppError::WrongCredentials)
+    }
+
+    /// Changes the password of whoever asks, who proves once more to be the user, and ends their other sessions.
+    ///
+    /// # Errors
+    /// [`AppError::WrongCredentials`], [`AppError::Throttled`], [`AppError::Invalid`] for a password that cannot be used.
+    pub async fn change_password(
+        &self,
+        asker: &Principal,
+        current: &str,
+        new: &str,
+        client: Client,
+    ) -> Result<(), AppError> {
+        username::new_password(new)?;
+        self.prove(&asker.username, current, client.address).await?;
+        self.accounts.set_own_password(asker, new).await
     }
 
     /// Establishes a session for a user whose identity has been proved.

@@ -59,8 +59,8 @@ pub(crate) struct Changes {
     pub(crate) texts: Vec<(u32, Vec<u8>)>,
     /// Texts that no row uses any more.
     pub(crate) forgotten: Vec<u32>,
-    /// Accounts by key.
-    pub(crate) accounts: Vec<(String, Vec<u8>)>,
+    /// Accounts by key; none takes one away.
+    pub(crate) accounts: Vec<(String, Option<Vec<u8>>)>,
     /// Rows of sessions that ended in an earlier commit.
     pub(crate) purged: Option<Portion>,
 }
@@ -301,7 +301,10 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
     }
     let mut accounts = transaction.open_table(ACCOUNTS)?;
     for (key, value) in &changes.accounts {
-        accounts.insert(key.as_str(), value.as_slice())?;
+        match value {
+            Some(value) => accounts.insert(key.as_str(), value.as_slice())?,
+            None => accounts.remove(key.as_str())?,
+        };
     }
     Ok(())
 }

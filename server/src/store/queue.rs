@@ -37,7 +37,7 @@ pub(crate) enum Command {
     NoteClient { id: SessionId, client: Client },
     Sweep { lifetimes: Lifetimes, now: Timestamp, reply: Reply<u64> },
     Flush { reply: Reply<()> },
-    PutAccount { key: String, value: Vec<u8>, reply: Reply<()> },
+    PutAccount { key: String, value: Option<Vec<u8>>, reply: Reply<()> },
     Accounts { reply: SyncSender<Result<AccountRecords, StoreError>> },
 }
 

@@ -73,7 +73,7 @@ pub(crate) struct Writer {
 struct Batch {
     created: Vec<Created>,
     ended: Vec<u64>,
-    accounts: Vec<(String, Vec<u8>)>,
+    accounts: Vec<(String, Option<Vec<u8>>)>,
     flushes: Vec<Reply<()>>,
     answers: Vec<Answer>,
 }

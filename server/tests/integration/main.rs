@@ -14,3 +14,4 @@ mod pages;
 mod routes;
 mod store;
 mod support;
+mod users;

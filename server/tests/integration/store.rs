@@ -235,7 +235,7 @@ async fn accounts_survive_a_restart() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir);
     for (key, value) in [("ben", "1"), ("anna", "2"), ("ben", "3")] {
-        store.put_account(key.to_owned(), value.into()).await.unwrap();
+        store.put_account(key.to_owned(), Some(value.into())).await.unwrap();
     }
     let expected = [("anna".to_owned(), b"2".to_vec()), ("ben".to_owned(), b"3".to_vec())];
     assert_eq!(store.accounts().unwrap(), expected);

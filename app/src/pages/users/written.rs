@@ -1,0 +1,232 @@
+//! What stands on the page Users: the list, or one user and what can be done with the account.
+
+use leptos::{prelude::*, tachys::view::RenderHtml};
+
+use crate::{
+    components::{avatar::avatar, reactive::text},
+    pages::{UserRow, Users, UsersData},
+    paths,
+    principal::Role,
+    session::{query::SessionQuery, selection::grouped},
+    time::Timestamp,
+};
+
+/// The content of the page.
+pub(crate) fn users_html(data: &UsersData) -> String {
+    let Users { chosen, notice, error, now, .. } = &data.users;
+    let notice = notice.clone().map(|notice| view! { <p class="notice" role="status">{notice}</p> });
+    let error = error.clone().map(|error| view! { <p class="notice error" role="alert">{error}</p> });
+    let content = match chosen {
+        Some(user) => one_user(user, user.name == *data.viewer.username, *now).into_any(),
+        None => list(&data.users).into_any(),
+    };
+    view! { <div class="users">{notice} {error} {content}</div> }.to_html()
+}
+
+fn list(users: &Users) -> impl IntoView + use<> {
+    let Users { found, total, search, now, typed_name, typed_role, .. } = users.clone();
+    let count = match (search.is_empty(), total) {
+        (_, 1) => "1 user".to_owned(),
+        (true, _) => format!("{} users", grouped(total)),
+        (false, _) => format!("{} users match", grouped(total)),
+    };
+    let rest = total.saturating_sub(found.len() as u64);
+    let rows: Vec<_> = found.into_iter().map(|user| row(user, now)).collect();
+    let nobody = rows.is_empty().then(|| view! { <p class="nothing">"No user matches."</p> });
+    view! {
+        <div class="heading">
+            <h1>"Users"</h1>
+        </div>
+        <form class="inline-form" method="get" action=paths::USERS role="search">
+            <label>
+                <span>"Search"</span>
+                <input type="search" name="q" value=search maxlength="255" autocomplete="off"/>
+            </label>
+            <button type="submit" class="button">"Search"</button>
+            <span class="found">{count}</span>
+        </form>
+        <div class="sheet">
+            <table class="user-table">
+                <caption class="visually-hidden">"Users"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Username"</th>
+                        <th scope="col" class="role">"Role"</th>
+                        <th scope="col" class="state">"Sign-in"</th>
+                        <th scope="col" class="sessions-count">"Sessions"</th>
+                        <th scope="col" class="last_active">"Last Sign-in"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+            {nobody}
+        </div>
+        {(rest > 0).then(|| view! { <p class="explained">{grouped(rest)} " more: search to see them."</p> })}
+        {new_user(typed_name, typed_role)}
+    }
+}
+
+fn row(user: UserRow, now: Timestamp) -> impl IntoView {
+    let href = user_href(&user.name);
+    view! {
+        <tr class="row" class:ended=user.disabled>
+            <td class="username">
+                <a class="user" href=href>
+                    {avatar_of(&user.name)} <span class="name">{user.name.clone()}</span>
+                </a>
+            </td>
+            <td class="role">{user.role.label()}</td>
+            <td class="state">{if user.disabled { "Disabled" } else { "Enabled" }}</td>
+            <td class="sessions-count">{sessions_link(&user)}</td>
+            <td class="last_active">{ago(user.last_sign_in, now)}</td>
+        </tr>
+    }
+}
+
+fn new_user(typed_name: String, typed_role: Role) -> impl IntoView {
+    view! {
+        <section class="standing" aria-labelledby="new-user">
+            <h2 id="new-user">"New user"</h2>
+            <form class="inline-form" method="post" action=paths::USERS>
+                <input type="hidden" name="action" value="create"/>
+                <label>
+                    <span>"Username"</span>
+                    <input type="text" name="name" required maxlength="255" autocomplete="off" value=typed_name/>
+                </label>
+                {password_field("Password")}
+                {role_field(typed_role)}
+                <button type="submit" class="button primary">"Create user"</button>
+            </form>
+        </section>
+    }
+}
+
+fn one_user(user: &UserRow, is_own: bool, now: Timestamp) -> impl IntoView + use<> {
+    let name = user.name.clone();
+    let facts = [
+        ("Role", user.role.label().to_owned()),
+        ("Sign-in", if user.disabled { "Disabled".to_owned() } else { "Enabled".to_owned() }),
+        ("Last sign-in", ago(user.last_sign_in, now)),
+        ("Added", ago(Some(user.created_at), now)),
+    ];
+    let facts: Vec<_> = facts.into_iter().map(|(label, fact)| view! { <dt>{label}</dt><dd>{fact}</dd> }).collect();
+    let acts = if is_own {
+        view! {
+            <p class="explained">
+                "This is your own account: another administrator can change its role, disable or delete it. Your \
+                 password is under "<a href=paths::MY_SESSIONS>"My Sessions"</a>"."
+            </p>
+        }
+        .into_any()
+    } else {
+        acts(user).into_any()
+    };
+    view! {
+        <p class="back">
+            <a href=paths::USERS>"All users"</a>
+        </p>
+        <div class="heading">
+            {avatar_of(&name)} <h1>{name}</h1>
+        </div>
+        <dl class="facts">{facts}<dt>"Sessions"</dt><dd>{sessions_link(user)}</dd></dl>
+        {acts}
+    }
+}
+
+fn acts(user: &UserRow) -> impl IntoView + use<> {
+    let name = user.name.clone();
+    let access = if user.disabled {
+        view! {
+            {act_form(&name, "enable", view! { <button type="submit" class="button">"Enable sign-in"</button> })}
+        }
+        .into_any()
+    } else {
+        view! {
+            {act_form(
+                &name,
+                "disable",
+                view! { <button type="submit" class="button danger">"End sessions and disable sign-in"</button> },
+            )}
+        }
+        .into_any()
+    };
+    let role = view! {
+        {role_field(user.role)}
+        <button type="submit" class="button">"Change role"</button>
+    };
+    let password = view! {
+        {password_field("New password")}
+        <button type="submit" class="button">"Reset password"</button>
+    };
+    let delete = view! { <button type="submit" class="button danger">"Delete user"</button> };
+    view! {
+        <section class="standing" aria-label="Access">
+            <p class="explained">
+                "Whatever you change here takes effect at once and ends the user's sessions, app passwords and client \
+                 tokens."
+            </p>
+            {access} {act_form(&name, "role", role)} {act_form(&name, "password", password)}
+            <details>
+                <summary>"Delete this user"</summary>
+                <p class="explained">"The account is gone for good. Its name can be given again, to somebody else."</p>
+                {act_form(&name, "delete", delete)}
+            </details>
+        </section>
+    }
+}
+
+fn act_form(name: &str, action: &'static str, fields: impl IntoView + 'static) -> AnyView {
+    view! {
+        <form class="inline-form" method="post" action=paths::USERS>
+            <input type="hidden" name="action" value=action/>
+            <input type="hidden" name="name" value=name.to_owned()/>
+            {fields.into_any()}
+        </form>
+    }
+    .into_any()
+}
+
+fn password_field(label: &'static str) -> impl IntoView {
+    view! {
+        <label>
+            <span>{label}</span>
+            <input type="password" name="password" required minlength="8" autocomplete="new-password"/>
+        </label>
+    }
+}
+
+fn role_field(chosen: Role) -> impl IntoView {
+    let choices = [Role::User, Role::Administrator].map(|role| {
+        view! { <option value=role.as_str() selected=role == chosen>{role.label()}</option> }
+    });
+    view! {
+        <label>
+            <span>"Role"</span>
+            <select name="role">{choices}</select>
+        </label>
+    }
+}
+
+/// How many sessions there are, as a link to them.
+fn sessions_link(user: &UserRow) -> AnyView {
+    if user.sessions == 0 {
+        return view! { <span>"0"</span> }.into_any();
+    }
+    let mut query = SessionQuery::default();
+    query.filter.search = format!("user:\"{}\"", user.name);
+    view! { <a href=query.href()>{grouped(user.sessions)}</a> }.into_any()
+}
+
+fn avatar_of(name: &str) -> AnyView {
+    let name = name.to_owned();
+    avatar(text(move || name.clone()))
+}
+
+fn user_href(name: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("user", name).finish();
+    format!("{}?{query}", paths::USERS)
+}
+
+fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
+    at.map_or_else(|| "Never".to_owned(), |at| at.ago(now))
+}

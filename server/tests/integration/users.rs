@@ -1,0 +1,153 @@
+//! The page Users and the own password: what they change takes effect at once.
+
+use app::{principal::Role, session::SessionType};
+use serde_json::json;
+
+use crate::support::{PASSWORD, TestServer};
+
+const NEW: &str = "another+long+password";
+
+fn form(action: &str, name: &str, rest: &str) -> String {
+    format!("action={action}&name={name}&{rest}")
+}
+
+async fn add_administrator(server: &TestServer, name: &str) {
+    server.state.accounts.add(name, Role::Administrator, PASSWORD, server.state.sessions.now()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_creates_finds_and_deletes_users() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let created = admin.submit("/users", &form("create", "Anna", &format!("role=user&password={NEW}"))).await;
+    assert_eq!((created.status.as_u16(), created.header("location")), (303, "/users?user=Anna&done=create"));
+    let wish = json!({ "username": "anna", "password": NEW.replace('+', " ") });
+    let signed_in = server.anonymous().post("/api/v1/sessions", wish.clone()).await;
+    assert_eq!(signed_in.status, 201, "{}", signed_in.text);
+
+    let list = admin.open("/users?q=ANN").await.text;
+    assert!(list.contains("1 users match") || list.contains("1 user<"), "{list}");
+    assert!(list.contains("href=\"/users?user=Anna\"") && !list.contains("user=Admin"), "{list}");
+    let one = admin.open("/users?user=anna").await.text;
+    assert!(one.contains("href=\"/reports/sessions?q=user%3A%22Anna%22\""), "{one}");
+
+    let mut anna = server.anonymous();
+    anna.token = Some(signed_in.json()["token"].as_str().unwrap().to_owned());
+    assert_eq!(anna.get("/api/v1/session").await.status, 200);
+    assert_eq!(admin.submit("/users", &form("delete", "anna", "")).await.header("location"), "/users?done=delete");
+    assert_eq!(anna.get("/api/v1/session").await.status, 401);
+    assert_eq!(server.anonymous().post("/api/v1/sessions", wish).await.status, 401);
+    assert_eq!(admin.open("/users?user=anna").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_ends_the_sessions_there_are_app_passwords_included() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for (action, rest) in [
+        ("disable", String::new()),
+        ("enable", String::new()),
+        ("role", "role=administrator".to_owned()),
+        ("role", "role=user".to_owned()),
+        ("password", format!("password={NEW}")),
+        ("delete", String::new()),
+    ] {
+        let anna = server.user("anna").await;
+        if action != "enable" {
+            let made = anna.post("/api/v1/app-passwords", json!({ "name": "x", "expires_in_days": 1 })).await;
+            assert_eq!(made.status, 201);
+        }
+        let answer = admin.submit("/users", &form(action, "anna", &rest)).await;
+        assert_eq!(answer.status, 303, "{action}: {}", answer.text);
+        let expected = u64::from(action == "enable");
+        assert_eq!(server.state.sessions.store().count_of_user("anna"), expected, "{action}");
+        assert_eq!(anna.get("/api/v1/session").await.status == 200, expected == 1, "{action}");
+        if action == "enable" {
+            server.state.sessions.end_all_of("anna", None).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_administrator_and_the_own_account_stay() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for (action, rest) in [("disable", ""), ("delete", ""), ("role", "role=user"), ("password", "password=long+enough")]
+    {
+        let answer = admin.submit("/users", &form(action, "ADMIN", rest)).await;
+        assert_eq!(answer.status, 400, "{action}");
+        assert!(answer.text.contains("This is your own account"), "{}", answer.text);
+    }
+    add_administrator(&server, "erin").await;
+    let erin = server.signed_in("erin", SessionType::RestApi).await;
+    assert_eq!(erin.submit("/users", &form("disable", "Admin", "")).await.status, 303);
+    assert_eq!(admin.get("/api/v1/session").await.status, 401);
+    for change in ["disable", "role", "remove"] {
+        let accounts = &server.state.accounts;
+        let refused = match change {
+            "disable" => accounts.set_disabled("erin", true).await.map(drop),
+            "role" => accounts.set_role("erin", Role::User).await.map(drop),
+            _ => accounts.remove("erin").await,
+        };
+        assert!(refused.unwrap_err().to_string().contains("last administrator"), "{change}");
+    }
+    assert_eq!(erin.get("/api/v1/session").await.status, 200, "nothing was done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_see_and_do_nothing_there() {
+    let server = TestServer::start().await;
+    let anna = server.user("anna").await;
+    server.user("bert").await;
+    assert_eq!(anna.open("/users").await.status, 403);
+    for action in ["create", "role", "password", "disable", "enable", "delete"] {
+        let rest = format!("role=administrator&password={NEW}");
+        assert_eq!(anna.submit("/users", &form(action, "bert", &rest)).await.status, 403, "{action}");
+    }
+    assert!(server.state.accounts.find("bert").is_some_and(|account| account.role == Role::User));
+    assert!(!anna.open("/account/sessions").await.text.contains("href=\"/users\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_told_and_kept() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for (form, words) in [
+        (form("create", "anna", "role=user"), "password"),
+        (form("create", "anna", "role=user&password=short"), "8"),
+        (form("create", "anna", &format!("role=king&password={NEW}")), "administrator or user"),
+        (form("create", "", &format!("role=user&password={NEW}")), "name"),
+        (form("create", "Admin", &format!("role=user&password={NEW}")), "already"),
+        (form("promote", "anna", ""), "create, role"),
+    ] {
+        let answer = admin.submit("/users", &form).await;
+        assert_eq!(answer.status, 400, "{form}");
+        assert!(answer.text.contains(words), "{form}: {}", answer.text);
+    }
+    let kept = admin.submit("/users", &form("create", "an%22na", "role=administrator&password=short")).await.text;
+    assert!(kept.contains("value=\"an&quot;na\""), "{kept}");
+    assert_eq!(admin.submit("/users", &form("disable", "nobody", "")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_of_one_s_own_ends_the_other_sessions() {
+    let server = TestServer::start().await;
+    let (anna, other) = (server.user("anna").await, server.user("anna").await);
+    let current = PASSWORD.replace(' ', "+");
+    let wrong = anna.submit("/account/password", &format!("current=wrong&new={NEW}")).await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text.contains("The current password is not right."), "{}", wrong.text);
+    let short = anna.submit("/account/password", &format!("current={current}&new=short")).await;
+    assert_eq!(short.status, 400);
+    assert_eq!(other.get("/api/v1/session").await.status, 200, "nothing has happened so far");
+
+    let changed = anna.submit("/account/password", &format!("current={current}&new={NEW}")).await;
+    assert_eq!((changed.status.as_u16(), changed.header("location")), (303, "/account/sessions?changed=password"));
+    assert_eq!(anna.get("/api/v1/session").await.status, 200);
+    assert_eq!(other.get("/api/v1/session").await.status, 401);
+    let sign_in = async |password: &str| {
+        server.anonymous().post("/api/v1/sessions", json!({ "username": "anna", "password": password })).await.status
+    };
+    assert_eq!(sign_in(PASSWORD).await, 401);
+    assert_eq!(sign_in(&NEW.replace('+', " ")).await, 201);
+}
