@@ -105,6 +105,9 @@ pub struct SessionsData {
     pub notice: Option<String>,
     /// A search that cannot be understood.
     pub bad_search: Option<BadSearch>,
+    /// What is set wrongly, as it seems, and what to set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
 }
 
 /// A search that cannot be understood.

@@ -14,11 +14,6 @@ pub const COLUMNS: &str = "/account/columns";
 pub const LIVE: &str = "/live";
 /// What reverse proxies ask before they let a request pass.
 pub const FORWARD_AUTH: &str = "/forward-auth";
-
-/// Whether a path is that of [`FORWARD_AUTH`], or below it.
-pub fn is_forward_auth(path: &str) -> bool {
-    path.strip_prefix(FORWARD_AUTH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
 /// Makes an app password (POST of the plain form).
 pub const APP_PASSWORDS: &str = "/account/app-passwords";
 /// Makes a client token (POST of the plain form).
@@ -27,3 +22,8 @@ pub const CLIENT_TOKENS: &str = "/account/client-tokens";
 pub const USERS: &str = "/users";
 /// Changes the asker's own password (POST of the plain form).
 pub const PASSWORD: &str = "/account/password";
+
+/// Whether a path is that of [`FORWARD_AUTH`], or below it.
+pub fn is_forward_auth(path: &str) -> bool {
+    path.strip_prefix(FORWARD_AUTH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

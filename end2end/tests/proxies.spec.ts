@@ -96,6 +96,32 @@ for (const kind of KINDS) {
       expect(seen.map((one) => `${one.url} ${valuesOf(one, "remote-user")}`).sort()).toEqual(everyone.sort());
     });
 
+    test("a program that waits to be asked gets in with an app password, until that is deleted", async ({ server, adminApi }) => {
+      const { token } = await Api.signIn(server, user);
+      const made = await fetch(`${server.url}/api/v1/app-passwords`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ name: "git", expires_in_days: 1 }),
+      });
+      const { password, session } = (await made.json()) as { password: string; session: { id: number } };
+      const basic: [string, string] = ["Authorization", `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`];
+      const program: [string, string][] = [["User-Agent", "git/2.47"], ["Accept", "*/*"]];
+      const fetched = (headers: [string, string][]) => ask(`${WIKI}/wiki.git/info/refs`, { from: "127.0.0.3", headers });
+
+      expect((await fetched(program)).headers["www-authenticate"]).toMatch(/^Basic realm=/);
+      expect((await fetched([...program, ["Sec-Fetch-Mode", "cors"]])).headers["www-authenticate"]).toBeUndefined();
+      const [seen] = await application.during(async () => {
+        expect((await fetched([...program, basic])).status).toBe(200);
+      });
+      expect([valuesOf(seen!, "remote-user"), valuesOf(seen!, "authorization")]).toEqual([[user], []]);
+      await expect(async () => {
+        const [used] = (await adminApi.list(`q=agent:git+user:${user}`)).filter(({ id }) => id === session.id);
+        expect(used?.address).toBe("127.0.0.3");
+      }).toPass();
+      expect(await adminApi.delete(session.id)).toBe(204);
+      expect((await fetched([...program, basic])).status).toBe(401);
+    });
+
     test("what is not a page gets a bare 401, and its body goes nowhere", async () => {
       const body = randomBytes(1_000_000);
       const questions: Question[] = [

@@ -56,6 +56,7 @@ test("an open tab goes to the sign-in page when its user's role changes", async 
   await expect(tab).toHaveURL(isSignIn());
 
   await fillSignIn(tab, "anna");
+  await expect(tab.getByRole("heading", { name: "My Sessions" })).toBeVisible();
   await open(tab, "/users");
   await expect(tab.getByRole("heading", { name: "Users" })).toBeVisible();
   await admin.page.getByLabel("Role").selectOption("User");

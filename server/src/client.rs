@@ -1,6 +1,12 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use app::session::{Client, search::Network};
 use axum::extract::{ConnectInfo, Request};
@@ -13,6 +19,8 @@ pub struct TrustedProxies {
     pub networks: Vec<Network>,
     /// Where they write it.
     pub header: ForwardingHeader,
+    /// Whether somebody who is not trusted has written there.
+    was_forwarded: Arc<AtomicBool>,
 }
 
 /// The header in which each proxy names whom it got the request from.
@@ -26,6 +34,11 @@ pub enum ForwardingHeader {
 }
 
 impl TrustedProxies {
+    /// Those in these networks, which write into this header.
+    pub fn new(networks: Vec<Network>, header: ForwardingHeader) -> Self {
+        Self { networks, header, was_forwarded: Arc::default() }
+    }
+
     /// The client of a request: where it comes from and its User-Agent.
     pub fn client(&self, request: &Request) -> Option<Client> {
         let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
@@ -39,6 +52,9 @@ impl TrustedProxies {
     pub fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut address = peer.to_canonical();
         if !self.contains(address) {
+            if headers.contains_key(self.header.name()) && !self.was_forwarded.load(Ordering::Relaxed) {
+                self.was_forwarded.store(true, Ordering::Relaxed);
+            }
             return address;
         }
         let lines = headers.get_all(self.header.name()).iter().rev();
@@ -54,6 +70,19 @@ impl TrustedProxies {
             }
         }
         address
+    }
+
+    /// What to set when nearly all sessions have this address and it looks like that of a proxy that is not trusted.
+    pub fn advice(&self, shared: Option<IpAddr>) -> Option<String> {
+        let address = shared.filter(|address| is_private(*address) && !self.contains(*address))?;
+        // On one's own machine, everybody comes from there: only who is forwarded is known to come through a proxy.
+        if address.is_loopback() && !self.was_forwarded.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(format!(
+            "Nearly all sessions come from {address}: your proxy is not trusted. Add --trusted-proxy {address} to see \
+             where they really come from."
+        ))
     }
 
     /// Whether this is the address of a trusted proxy.
@@ -74,6 +103,8 @@ impl ForwardingHeader {
     fn hops(self, line: &str) -> Vec<&str> {
         match self {
             Self::XForwardedFor => line.rsplit(',').collect(),
+            // Escapes can be read from the front only, where anybody may have written.
+            Self::Forwarded if line.contains('\\') => Vec::new(),
             Self::Forwarded => split_from_the_end(line, ','),
         }
     }
@@ -90,6 +121,18 @@ impl ForwardingHeader {
                 address_of_node(node.strip_prefix('"').and_then(|node| node.strip_suffix('"')).unwrap_or(node))
             }
         }
+    }
+}
+
+/// Addresses that are no client's on the open network (RFC 1918, RFC 4193, RFC 6598, loopback and link-local).
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let is_shared = first == 100 && (64..128).contains(&second);
+            address.is_private() || address.is_loopback() || address.is_link_local() || is_shared
+        }
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
     }
 }
 
@@ -135,7 +178,7 @@ mod tests {
 
     fn proxies(header: ForwardingHeader) -> TrustedProxies {
         let networks = ["10.0.0.0/8", "192.0.2.7", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
-        TrustedProxies { networks, header }
+        TrustedProxies::new(networks, header)
     }
 
     fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
@@ -199,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_is_not_trusted_is_noticed() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.2".parse().unwrap()], ForwardingHeader::default());
+        let advice = |address: &str| proxies.advice(Some(address.parse().unwrap()));
+        assert!(advice("10.0.0.3").is_some_and(|advice| advice.contains("--trusted-proxy 10.0.0.3")));
+        assert!(advice("fd00::1").is_some());
+        for innocent in ["10.0.0.2", "203.0.113.9", "2001:db8::1", "127.0.0.1"] {
+            assert_eq!(advice(innocent), None, "{innocent}");
+        }
+        proxies.address([127, 0, 0, 1].into(), &headers(ForwardingHeader::XForwardedFor.name(), &["203.0.113.9"]));
+        assert!(advice("127.0.0.1").is_some());
+        assert_eq!(proxies.advice(None), None);
+    }
+
+    #[test]
     fn the_other_header_is_not_looked_at() {
         let proxies = proxies(ForwardingHeader::XForwardedFor);
         let headers = headers(header::FORWARDED, &["for=203.0.113.9"]);
@@ -216,6 +273,7 @@ mod tests {
             (&["for=203.0.113.9, for=_hidden"], "10.0.0.2"),
             (&["for=203.0.113.9, for=10.0.0.3;for=198.51.100.1"], "10.0.0.2"),
             (&["203.0.113.9"], "10.0.0.2"),
+            (&["for=203.0.113.9;host=\"a\\\", for=198.51.100.1;x=\\\"\""], "10.0.0.2"),
         ] {
             assert_eq!(forwarded(lines), client, "{lines:?}");
         }

@@ -253,6 +253,9 @@ impl CommonArgs {
                 );
             }
         }
+        if let Some(all) = self.trusted_proxies.iter().find(|network| network.prefix == 0) {
+            bail!("--trusted-proxy {}/0 is everybody: name the addresses that your proxies connect from", all.address);
+        }
         if let Some(domain) = &self.cookie_domain {
             check_cookie_domain(domain, self.public_url.as_ref())?;
         }
@@ -274,7 +277,7 @@ impl CommonArgs {
             },
             applications: self.applications,
             cookie_domain: self.cookie_domain.map(|domain| domain.to_ascii_lowercase()),
-            proxies: TrustedProxies { networks: self.trusted_proxies, header: self.forwarding_header },
+            proxies: TrustedProxies::new(self.trusted_proxies, self.forwarding_header),
             admin_password_file: self.admin_password_file,
             simulation,
         })
@@ -377,6 +380,7 @@ mod tests {
         let config_of = |proxies| config(&["--trusted-proxy", proxies]);
         let trusted = config_of("10.0.0.2,fd00::/8").unwrap().proxies;
         assert!(trusted.contains([10, 0, 0, 2].into()) && !trusted.contains([10, 0, 0, 3].into()));
+        assert!(config_of("0.0.0.0/0").unwrap_err().to_string().contains("everybody"));
         for bad in ["proxy.example.org", "10.0.0.0/33", "10.0.0"] {
             let error = config_of(bad).unwrap_err().to_string();
             assert!(error.contains("--trusted-proxy") && error.contains("such as"), "{error}");

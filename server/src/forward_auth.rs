@@ -29,7 +29,7 @@ pub async fn check(Extension(asker): Extension<Principal>) -> Result<impl IntoRe
 }
 
 /// The answer 401. When a browser goes to a page it has a `Location`, the sign-in page that leads back there. Else it has
-/// none, because what is no page cannot be come back to.
+/// none, because what is no page cannot be come back to; a client that is no browser is asked for an app password.
 ///
 /// With `?denied=303` in the address that the proxy asks at, the answer for a page is 303: for proxies that can only hand
 /// the answer on.
@@ -37,7 +37,13 @@ pub fn refuse(state: &AppState, request: &Request) -> Response {
     let asked = Asked::of(request);
     let bare = Problem::new(401, "sign in first");
     if !asked.is_page {
-        return bare.into_response();
+        let mut response = bare.into_response();
+        // git and others send an app password only when they are asked for one. A browser would ask its user.
+        if !state.cookie.is_among(request.headers()) && !request.headers().contains_key("sec-fetch-mode") {
+            let challenge = HeaderValue::from_static("Basic realm=\"Keepwatch\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        return response;
     }
     let presented = request.extensions().get::<Presented>();
     let location = sign_in_address(state, presented, asked.url.as_ref());

@@ -152,6 +152,10 @@ impl Tab {
             let part = order.part(&view);
             self.order = Some(order).filter(HeldOrder::can_be_kept);
             view.held = Some(part.held.clone());
+            // As in `watch`: it may have ended while the order was read.
+            if self.state.sessions.still_signed_in(&self.asker).is_err() {
+                return Ok(());
+            }
             self.say(&ServerMessage::Held(part)).await?;
         }
         self.watch(Watched::List(view)).await

@@ -87,6 +87,7 @@ pub async fn sessions(
         problems: problems.iter().map(ToString::to_string).collect(),
         notice,
         bad_search,
+        advice: state.proxies.advice(state.sessions.store().shared_address()),
         query,
         page,
         confirm,

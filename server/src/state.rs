@@ -8,6 +8,7 @@ use app::{
     pages::Viewer,
     principal::Principal,
     session::service::{Clock, Sessions},
+    time::Timestamp,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -68,6 +69,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Whether the sessions are simulated.
     pub demo: bool,
+    /// When the server began: no other process of it began then.
+    pub started_at: Timestamp,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
     /// What the server waits for when it stops.
@@ -120,6 +123,7 @@ impl AppState {
             cookie: cookie.clone(),
             redirects: Redirects::new(public_url.clone(), config.applications.clone()),
         });
+        let started_at = sessions.now();
         let tasks = TaskTracker::new();
         Ok(Self(Arc::new(Shared {
             hub: Arc::new(LiveHub::new(sessions.clone(), tasks.clone())),
@@ -135,6 +139,7 @@ impl AppState {
             sign_in,
             cookie,
             public_url,
+            started_at,
             shutdown,
             tasks,
             policy: Policy::new(&config.applications),

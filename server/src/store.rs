@@ -41,6 +41,7 @@ mod writer;
 
 use std::{
     fmt,
+    net::IpAddr,
     path::Path,
     sync::{Arc, mpsc},
 };
@@ -238,9 +239,8 @@ impl SessionStore for RedbStore {
         }
     }
 
-    fn note_client(&self, id: SessionId, client: Client) {
-        // One that does not get through is noted when the client comes again.
-        _ = self.queue.send(Command::NoteClient { id, client });
+    fn note_client(&self, id: SessionId, client: Client) -> bool {
+        self.queue.send(Command::NoteClient { id, client }).is_ok()
     }
 
     fn get(&self, id: SessionId) -> Option<Session> {
@@ -263,6 +263,10 @@ impl SessionStore for RedbStore {
             self.pass(|table| sort_texts(table, sort.column, texts));
         }
         found.into_ids(alike, sort.descending)
+    }
+
+    fn shared_address(&self) -> Option<IpAddr> {
+        query::shared_address(&self.shared.table.read())
     }
 
     fn of_user(&self, username: &str) -> Vec<Session> {

@@ -206,7 +206,7 @@ fn OwnSession(own: Own, row: Row) -> impl IntoView {
                     row.text(|session| session.session_type.label().to_owned()),
                 )}
                 {is_current.then(|| view! { <span class="chip">"This session"</span> })}
-                <span class="app-password">{row.text(standing)}</span>
+                <span class="kept-as">{row.text(standing)}</span>
             </td>
             {text_cell("address", address.clone(), address)}
             {text_cell("server_name", server_name.clone(), server_name)}

@@ -42,7 +42,7 @@ use crate::{
 pub(crate) fn SessionsPage(data: SessionsData) -> impl IntoView {
     let list = List::new(&data);
     Effect::new(move |_| untrack(move || list.start()));
-    let SessionsData { viewer, query, problems, page, confirm, bad_search, .. } = data;
+    let SessionsData { viewer, query, problems, page, confirm, bad_search, advice, .. } = data;
     let typed = bad_search.map_or_else(|| query.filter.search.clone(), |bad| bad.typed);
     let ids = confirm.map(|confirm| confirm.ids).unwrap_or_default();
     let shown = page.sessions.len() as u64;
@@ -51,6 +51,7 @@ pub(crate) fn SessionsPage(data: SessionsData) -> impl IntoView {
             <div class="sessions" data-link=text(move || link_word(list.link.get()).to_owned())>
                 <Heading list/>
                 <Problems problems/>
+                {advice.map(|advice| view! { <p class="notice" role="note">{advice}</p> })}
                 <Tiles list/>
                 <Bar list query=query.clone() typed/>
                 <StatusLine status=list.status/>

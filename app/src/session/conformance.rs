@@ -308,7 +308,7 @@ pub async fn where_a_session_is_used_is_noted(fresh: Fresh<'_>) {
     let session = create(&*store, new(1, "anna")).await;
     let other = create(&*store, new(2, "anna")).await;
     let client = Client::new("2001:db8::7".parse().expect("an address"), "DAVx5/4.5");
-    store.note_client(session.id, client.clone());
+    assert!(store.note_client(session.id, client.clone()));
     store.note_client(SessionId(u64::MAX), client);
     store.flush().await.expect("the store takes changes");
     let noted = store.get(session.id).expect("the session is live");

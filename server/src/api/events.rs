@@ -1,6 +1,6 @@
 //! `/api/v1/events`: signed in, and ended and why, as server-sent events for machines.
 
-use std::{convert::Infallible, sync::OnceLock, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use app::{principal::Principal, session::store::EndReason};
 use axum::{
@@ -50,13 +50,13 @@ pub async fn follow(
     let ended = state.store.watch_end(asker.session_id);
     let newest = state.store.events().follow();
     let now = *newest.borrow();
-    let last_read = headers.get("last-event-id").map(|id| number_in(id.to_str().unwrap_or_default()));
+    let last_read = headers.get("last-event-id").map(|id| number_in(&state, id.to_str().unwrap_or_default()));
     let (begin, first) = match last_read {
-        None => (now, Frame::default().event("ready").id(id_of(now)).data("{}")),
+        None => (now, Frame::default().event("ready").id(id_of(&state, now)).data("{}")),
         Some(Some(number)) if state.store.events().after(number, 0).is_ok() => {
-            (number, Frame::default().event("ready").id(id_of(number)).data("{}"))
+            (number, Frame::default().event("ready").id(id_of(&state, number)).data("{}"))
         }
-        Some(_) => (now, resync(now)),
+        Some(_) => (now, resync(&state, now)),
     };
     let following = Following { state, newest, ended, read: begin };
     let frames = stream::iter([first]).chain(following.frames()).map(Ok::<_, Infallible>);
@@ -97,14 +97,14 @@ impl Following {
             Ok(events) => Some(events.into_iter().map(|event| self.frame(event)).collect()),
             Err(Forgotten) => {
                 self.read = *self.newest.borrow();
-                Some(vec![resync(self.read)])
+                Some(vec![resync(&self.state, self.read)])
             }
         }
     }
 
     fn frame(&mut self, event: Event) -> Frame {
         self.read += 1;
-        let frame = Frame::default().id(id_of(self.read));
+        let frame = Frame::default().id(id_of(&self.state, self.read));
         match event {
             Event::SignedIn(session) => {
                 let body = SessionBody::from(session.as_ref().clone());
@@ -125,26 +125,16 @@ impl Following {
 }
 
 /// Some events are not known any more: the list has to be read again.
-fn resync(number: u64) -> Frame {
-    Frame::default().event("resync").id(id_of(number)).data("{}")
+fn resync(state: &AppState, number: u64) -> Frame {
+    Frame::default().event("resync").id(id_of(state, number)).data("{}")
 }
 
 /// The id of an event: the process, because its numbers begin again with it, and the number.
-fn id_of(number: u64) -> String {
-    format!("{}-{number}", process())
+fn id_of(state: &AppState, number: u64) -> String {
+    format!("{:x}-{number}", state.started_at.as_millis())
 }
 
-fn number_in(id: &str) -> Option<u64> {
-    let (of_process, number) = id.split_once('-')?;
-    (of_process == process()).then(|| number.parse().ok())?
-}
-
-fn process() -> &'static str {
-    static PROCESS: OnceLock<String> = OnceLock::new();
-    PROCESS.get_or_init(|| {
-        let mut bytes = [0; 8];
-        // Without randomness two processes look alike, and the numbers tell them apart most of the time.
-        _ = getrandom::fill(&mut bytes);
-        format!("{:016x}", u64::from_le_bytes(bytes))
-    })
+fn number_in(state: &AppState, id: &str) -> Option<u64> {
+    let (process, number) = id.split_once('-')?;
+    (u64::from_str_radix(process, 16) == Ok(state.started_at.as_millis())).then(|| number.parse().ok())?
 }

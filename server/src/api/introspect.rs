@@ -8,16 +8,15 @@ use axum::{
     Extension, Json as JsonBody,
     extract::{Request, State},
 };
-use http::header::CONTENT_TYPE;
+use url::form_urlencoded;
 
 use super::{
-    json::{Json, body_of},
+    json::{Json, body_of, must_be},
     problem::Problem,
     wire::{IntrospectMany, Introspected, IntrospectedMany},
 };
 use crate::{
     auth::{authenticate::role_in, token::hash_of_presented},
-    pages::parameter,
     state::AppState,
 };
 
@@ -43,15 +42,14 @@ pub async fn introspect(
     request: Request,
 ) -> Result<JsonBody<Introspected>, Problem> {
     state.sessions.administrators_only(&asker)?;
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(Problem::new(415, "send the body as application/x-www-form-urlencoded (header Content-Type)"));
-    }
+    must_be(&request, "application/x-www-form-urlencoded")?;
     let body = body_of(request).await?;
-    let token = parameter(&String::from_utf8_lossy(&body), "token");
-    let token = token.ok_or_else(|| Problem::new(400, "'token' is missing: the token that was presented"))?;
-    Ok(JsonBody(look_at(&state, &token)))
+    let mut tokens = form_urlencoded::parse(&body).filter(|(name, _)| name == "token").map(|(_, token)| token);
+    match (tokens.next(), tokens.next()) {
+        (Some(token), None) => Ok(JsonBody(look_at(&state, &token))),
+        (None, _) => Err(Problem::new(400, "'token' is missing: the token that was presented")),
+        (Some(_), Some(_)) => Err(Problem::new(400, "'token' occurs twice: ask about one, or use /introspect/batch")),
+    }
 }
 
 /// The same for up to 64 tokens, answered in their order.

@@ -10,6 +10,18 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 
+/// Refuses a body of another media type.
+///
+/// # Errors
+/// 415, which names the right one.
+pub fn must_be(request: &Request, media_type: &str) -> Result<(), Problem> {
+    let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type) {
+        return Ok(());
+    }
+    Err(Problem::new(415, format!("send the body as {media_type} (header Content-Type)")))
+}
+
 /// The whole body of a request.
 ///
 /// # Errors
@@ -28,11 +40,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(415, "send the body as application/json (header Content-Type)"));
-        }
+        must_be(&request, "application/json")?;
         let bytes = body_of(request).await?;
         serde_json::from_slice(&bytes)
             .map(Self)

@@ -54,7 +54,7 @@ impl AppPasswords {
     /// Makes one for whoever asks; the secret is shown this once.
     ///
     /// # Errors
-    /// As [`Sessions::create_app_password`]; [`AppError::Forbidden`] for a user without an account.
+    /// As [`Sessions::create_app_password`]; [`AppError::Invalid`] for a user without an account.
     pub async fn create(
         &self,
         asker: &Principal,

@@ -42,14 +42,21 @@ pub fn identify(state: &AppState, request: &mut Request) {
         Credential::AppPassword(basic) => (&basic.token, Some(&basic.username)),
     };
     request.extensions_mut().insert(Presented(*token));
-    let Some(checked) = state.sessions.check(token, activity_of(request.uri().path())) else { return };
+    let path = request.uri().path();
+    // Whether an app password is one of the user who is named shows only afterwards.
+    let activity = if username.is_some() { Activity::Background } else { activity_of(path) };
+    let Some(checked) = state.sessions.check(token, activity) else { return };
     let role = role_in(state, &checked);
     let purpose = checked.purpose;
+    let is_registered = checked.session_type == SessionType::Other && purpose == Purpose::Everything;
     let is_of = username.is_some_and(|username| state.app_passwords.is_of(username, &checked));
     let principal = Principal { username: checked.username, role, session_id: checked.id };
     // Each is good only as what it is.
     match (purpose, &credential) {
         (Purpose::Everything, Credential::Bearer(_) | Credential::Cookie(_)) => {
+            if is_registered && !registered_may(state, path, &principal) {
+                return;
+            }
             request.extensions_mut().insert(principal);
         }
         (Purpose::Applications, Credential::AppPassword(_)) if is_of => {
@@ -62,6 +69,12 @@ pub fn identify(state: &AppState, request: &mut Request) {
         }
         (Purpose::Everything, Credential::AppPassword(_)) | (Purpose::Applications | Purpose::Rest(_), _) => {}
     }
+}
+
+/// What a registered session is good for: to be asked about, to end itself, and to be let in to applications under a name
+/// that no account has. Whoever registers it has the word of nobody but themselves.
+fn registered_may(state: &AppState, path: &str, principal: &Principal) -> bool {
+    path == "/api/v1/session" || paths::is_forward_auth(path) && state.accounts.find(&principal.username).is_none()
 }
 
 fn note_use(state: &AppState, request: &Request, id: SessionId) {
@@ -106,7 +119,9 @@ pub fn role_in(state: &AppState, checked: &Checked) -> Role {
 /// Streaming and polling are not activity.
 fn activity_of(path: &str) -> Activity {
     match path {
-        paths::LIVE | "/rpc/list_sessions" | "/rpc/list_own_sessions" | "/rpc/count_selected" => Activity::Background,
+        paths::LIVE | "/rpc/list_sessions" | "/rpc/list_own_sessions" | "/rpc/count_selected" | "/api/v1/events" => {
+            Activity::Background
+        }
         _ => Activity::User,
     }
 }

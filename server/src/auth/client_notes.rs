@@ -28,15 +28,16 @@ impl ClientNotes {
         Self { sessions, noted: Mutex::default() }
     }
 
-    /// Notes which client uses a session, and from where, unless that is known.
+    /// Notes that a client uses a session, which client, and from where, unless that is known.
     pub fn note_use(&self, id: SessionId, client: Client) {
-        let store = self.sessions.store();
+        let (store, now) = (self.sessions.store(), self.sessions.now());
+        // Also where following is not activity: it is what there is to tell of a client token.
+        store.touch(id, now);
         let is_known =
             |session: &Session| session.address == client.address && *session.user_agent == *client.user_agent;
         if store.get(id).is_none_or(|session| is_known(&session)) {
             return;
         }
-        let now = self.sessions.now();
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         if noted.get(&id).is_some_and(|at| now.since(*at) < NOTED_EVERY) {
             return;
@@ -44,7 +45,8 @@ impl ClientNotes {
         if noted.len() >= MOST_NOTED {
             noted.clear();
         }
-        noted.insert(id, now);
-        store.note_client(id, client);
+        if store.note_client(id, client) {
+            noted.insert(id, now);
+        }
     }
 }

@@ -49,7 +49,8 @@ impl HeldOrder {
         let in_order = || ids[..place].iter().chain(&held.ids).chain(&ids[place..]);
         let lowest = in_order().min().copied().unwrap_or_default();
         // Ids this far apart belong to no tab that tells the truth.
-        let rows: Vec<_> = in_order().filter_map(|id| u32::try_from(id.0 - lowest.0).ok()).collect();
+        let mut rows: Vec<_> = in_order().filter_map(|id| u32::try_from(id.0 - lowest.0).ok()).collect();
+        rows.shrink_to_fit();
         kept.0.fetch_add(rows.len(), Ordering::Relaxed);
         let (filter, sort) = (view.query.filter.clone(), view.query.sort);
         Some(Self { filter, sort, as_of: held.as_of, lowest, rows, kept: kept.clone() })

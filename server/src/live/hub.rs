@@ -14,7 +14,7 @@ use app::{
 use axum::extract::ws::Utf8Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -70,6 +70,8 @@ pub struct LiveHub {
     tasks: TaskTracker,
     views: Mutex<HashMap<Watched, Followed>>,
     kept_rows: KeptRows,
+    /// An order of a million rows takes 40 MB while it is made: one at a time.
+    reading_order: Semaphore,
 }
 
 /// A view that a task follows.
@@ -99,7 +101,13 @@ impl Followed {
 impl LiveHub {
     /// A hub without views. Each view is a task of `tasks` until no tab shows it any more.
     pub fn new(sessions: Arc<Sessions>, tasks: TaskTracker) -> Self {
-        Self { sessions, tasks, views: Mutex::default(), kept_rows: KeptRows::default() }
+        Self {
+            sessions,
+            tasks,
+            views: Mutex::default(),
+            kept_rows: KeptRows::default(),
+            reading_order: Semaphore::new(1),
+        }
     }
 
     /// Follows a view. The first frame is there at once and knows of every change so far: whoever asks to see what is
@@ -134,6 +142,7 @@ impl LiveHub {
     /// The order that a view holds; see [`HeldOrder::read`].
     pub(super) async fn read_order(&self, view: &View) -> Option<HeldOrder> {
         let (sessions, view, kept) = (self.sessions.clone(), view.clone(), self.kept_rows.clone());
+        let _turn = self.reading_order.acquire().await.ok()?;
         tokio::task::spawn_blocking(move || HeldOrder::read(&sessions, &view, &kept)).await.ok().flatten()
     }
 

@@ -1,6 +1,6 @@
 //! Reads of the table: part of the list, one user's sessions, some sessions, newer sessions.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, net::IpAddr};
 
 use app::{
     session::{
@@ -53,6 +53,27 @@ pub(crate) fn of_user(table: &Table, username: &str) -> Vec<Session> {
     let mut sessions: Vec<_> = slots.map(|slot| table.session(slot)).collect();
     sessions.sort_unstable_by_key(|session| Reverse((session.last_active_at, session.id)));
     sessions
+}
+
+/// How many sessions are looked at for an address that they share.
+const SAMPLE: usize = 4_096;
+/// Fewer sessions than this share nothing worth telling.
+const FEW: usize = 10;
+
+/// The address that nine of ten sessions have, as far as a sample tells.
+pub(crate) fn shared_address(table: &Table) -> Option<IpAddr> {
+    let sample: Vec<_> = table.slots().take(SAMPLE).map(|slot| table.address(slot)).collect();
+    // Whoever has more than half is the one that is left (Boyer and Moore).
+    let (mut most, mut ahead) = (*sample.first()?, 0_usize);
+    for address in &sample {
+        match (*address == most, ahead) {
+            (true, _) => ahead += 1,
+            (false, 0) => (most, ahead) = (*address, 1),
+            (false, _) => ahead -= 1,
+        }
+    }
+    let count = sample.iter().filter(|address| **address == most).count();
+    (sample.len() >= FEW && count * 10 >= sample.len() * 9).then_some(most)
 }
 
 /// The sessions among `ids` that are there, in the order of `ids`.
@@ -219,6 +240,17 @@ mod tests {
             assert_eq!(newer, (as_of + 1..=100).filter(|id| id.is_multiple_of(4)).count() as u64, "newer than {as_of}");
         }
         assert_eq!(count_newer(&table, &Filter::default(), SessionId(u64::MAX), Timestamp::default()), 0);
+    }
+
+    #[test]
+    fn an_address_is_shared_when_nine_of_ten_have_it() {
+        let of = |shared: u64, others: u64| {
+            let shared = (1..=shared).map(|id| row(id, "anna"));
+            let others = (1..=others).map(|id| Row { address: [10, 9, 9, id as u8].into(), ..row(1_000 + id, "ben") });
+            shared_address(&table(others.chain(shared)))
+        };
+        assert_eq!([of(9, 1), of(10, 0), of(90, 10)], [Some([10, 20, 1, 4].into()); 3]);
+        assert_eq!([of(9, 0), of(8, 2), of(89, 11), of(0, 0)], [None; 4]);
     }
 
     #[test]

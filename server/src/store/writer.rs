@@ -58,6 +58,8 @@ pub(crate) struct Writer {
     next_id: u64,
     /// The same as the journal has it.
     durable_next_id: u64,
+    /// Sessions whose client is not that of their row: until it is, no text may be forgotten that the row names.
+    noted: Vec<SessionId>,
     /// Sessions out of the table whose end is not known to be durable.
     undurable: Vec<u64>,
     purge: Purge,
@@ -107,6 +109,7 @@ impl Writer {
             shared,
             next_id: loaded.next_id,
             durable_next_id: loaded.next_id,
+            noted: Vec::new(),
             undurable: Vec::new(),
             purge: Purge::new(loaded.tombstones, now),
             touches: Touches::new(now),
@@ -154,9 +157,7 @@ impl Writer {
     /// Does all commands in one commit.
     fn attempt(&mut self, commands: Vec<Command>) {
         // Here too, because there may never be an idle moment.
-        if self.undurable.is_empty() {
-            self.forget_unused_texts();
-        }
+        self.forget_unused_texts();
         let mut batch = Batch::default();
         commands.into_iter().for_each(|command| self.prepare(command, &mut batch));
 
@@ -207,6 +208,7 @@ impl Writer {
                 let mut table = self.shared.table.write();
                 if let Some(slot) = table.find(id) {
                     table.set_client(slot, &client);
+                    self.noted.push(id);
                 }
             }
             Command::Sweep { lifetimes, now, reply } => {
@@ -234,7 +236,7 @@ impl Writer {
         const REFUSED: StoreError = StoreError::Unavailable;
         match command {
             Command::Create { reply, .. } => _ = reply.send(Err(REFUSED)),
-            // It is told again.
+            // Not worth keeping: the next note says as much.
             Command::NoteClient { .. } => {}
             Command::Delete { deletion, reply } if self.has_ended(deletion.asker) => {
                 _ = reply.send(Err(StoreError::AskerEnded));
@@ -366,6 +368,11 @@ impl Writer {
         } else {
             changes.removed = leaving;
         }
+        {
+            let table = self.shared.table.read();
+            let noted = self.noted.iter().filter_map(|id| Some((id.0, table.row(table.find(*id)?))));
+            changes.touched.extend(noted.map(|(id, row)| (id, row.encode(&mut self.texts))));
+        }
         changes.texts = self.texts.pending().to_vec();
         changes.forgotten = self.texts.forgotten().to_vec();
         changes.next_id = (self.next_id != self.durable_next_id).then_some(self.next_id);
@@ -375,6 +382,7 @@ impl Writer {
         match self.journal.commit(&changes) {
             Ok(()) => {
                 self.durable_next_id = self.next_id;
+                self.noted.clear();
                 self.texts.settle();
                 self.purge.note(changes.tombstone, changes.purged, Instant::now());
                 Ok(())
@@ -421,9 +429,7 @@ impl Writer {
             return;
         }
         self.clear_up();
-        if self.undurable.is_empty() {
-            self.forget_unused_texts();
-        }
+        self.forget_unused_texts();
         let touched = self.touches.take(&self.shared.table.read(), &mut self.texts, TOUCHED_ALONE, Instant::now());
         let changes = Changes { touched, purged: self.purge.portion(), ..Changes::default() };
         // A failure is logged, and all this comes again.
@@ -438,6 +444,10 @@ impl Writer {
     }
 
     fn forget_unused_texts(&mut self) {
+        // Rows of these are still on the disk, with texts that nothing in the table uses any more.
+        if !self.undurable.is_empty() || !self.noted.is_empty() {
+            return;
+        }
         let table = self.shared.table.read();
         let used = table.server_names.len() + table.user_agents.len();
         let is_used = |text: &str| table.server_names.count(text) + table.user_agents.count(text) > 0;

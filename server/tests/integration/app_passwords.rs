@@ -88,6 +88,29 @@ async fn it_outlives_other_deadlines_but_no_delete_and_no_change_of_the_account(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn none_is_made_past_a_change_of_the_account() {
+    let server = TestServer::start().await;
+    for round in 0..40 {
+        let anna = server.user("anna").await;
+        let wishes = (0..6).map(async |number| {
+            let wish = json!({ "name": format!("{round}-{number}"), "expires_in_days": 1 });
+            let answer = anna.post("/api/v1/app-passwords", wish).await;
+            (answer.status == 201).then(|| answer.json()["password"].as_str().unwrap().to_owned())
+        });
+        let disable = async {
+            tokio::time::sleep(Duration::from_micros(round * 20)).await;
+            server.state.accounts.set_disabled("anna", true).await.unwrap();
+        };
+        let (made, ()) = tokio::join!(futures_util::future::join_all(wishes), disable);
+        assert_eq!(server.state.sessions.store().count_of_user("anna"), 0, "round {round}");
+        server.state.accounts.set_disabled("anna", false).await.unwrap();
+        for password in made.into_iter().flatten() {
+            assert_eq!(basic(&server, "/forward-auth", "anna", &password).await.status, 401, "round {round}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_wishes_are_told_and_make_nothing() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;
@@ -104,7 +127,7 @@ async fn bad_wishes_are_told_and_make_nothing() {
     }
     let registered = server.signed_in("anna", SessionType::Other).await;
     let wish = json!({ "name": "x", "expires_in_days": 1 });
-    assert_eq!(registered.post("/api/v1/app-passwords", wish.clone()).await.status, 403);
+    assert_eq!(registered.post("/api/v1/app-passwords", wish.clone()).await.status, 401);
     let ghost = server.signed_in("ghost", SessionType::RestApi).await;
     ghost.post("/api/v1/app-passwords", wish.clone()).await.assert_problem(400, "with an account");
     for _ in 0..50 {

@@ -152,6 +152,43 @@ async fn nothing_but_a_good_token_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_waits_to_be_asked_is_asked_for_an_app_password() {
+    let server = TestServer::start().await;
+    let nobody = server.anonymous();
+    let challenge = async |headers: &[(&str, &str)]| {
+        let answer = ask(&nobody, "/forward-auth", headers).await;
+        assert_eq!(answer.status, 401);
+        answer.header("www-authenticate").to_owned()
+    };
+    assert_eq!(challenge(&[]).await, "Basic realm=\"Keepwatch\", charset=\"UTF-8\"");
+    assert!(challenge(&[("x-forwarded-method", "PROPFIND"), ("accept", "*/*")]).await.starts_with("Basic"));
+    // A browser would show its own dialog.
+    for of_browser in [PAGE[0], ("sec-fetch-mode", "cors"), ("cookie", "keepwatch=x")] {
+        assert_eq!(challenge(&[of_browser]).await, "", "{of_browser:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_session_passes_only_under_a_name_without_an_account() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    server.user("anna").await;
+    for (name, status) in [("nas", 200), ("Anna", 401), ("admin", 401)] {
+        let wish = serde_json::json!({ "session_type": "other", "username": name, "address": "10.0.0.9" });
+        let mut registered = server.anonymous();
+        let answer = admin.post("/api/v1/sessions", wish).await.json();
+        registered.token = answer["token"].as_str().map(str::to_owned);
+        assert_eq!(registered.get("/forward-auth").await.status, status, "{name}");
+        assert_eq!(registered.open("/account/sessions").await.status, 303, "{name}");
+        assert_eq!(registered.get(&format!("/api/v1/sessions/{}", admin.id)).await.status, 401, "{name}");
+        assert_eq!(registered.submit("/account/sessions", &format!("id={}", admin.id)).await.status, 303, "{name}");
+        assert_eq!(registered.get("/api/v1/session").await.status, 200, "{name}");
+        assert_eq!(registered.delete("/api/v1/session").await.status, 204, "{name}");
+    }
+    assert_eq!(admin.get("/api/v1/session").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_path_itself_is_asked_at() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;
@@ -175,7 +212,7 @@ async fn the_domain_s_cookie_is_the_only_one_when_there_is_a_domain() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_has_the_address_that_a_trusted_proxy_names() {
     for (trusted, expected) in [("127.0.0.1", "203.0.113.9"), ("10.0.0.0/8", "127.0.0.1")] {
-        let proxies = TrustedProxies { networks: vec![trusted.parse().unwrap()], ..TrustedProxies::default() };
+        let proxies = TrustedProxies::new(vec![trusted.parse().unwrap()], Default::default());
         let server = TestServer::with_config(Config { proxies, ..config() }).await;
         let nobody = server.anonymous();
         let body = serde_json::json!({ "username": "admin", "password": crate::support::PASSWORD }).to_string();

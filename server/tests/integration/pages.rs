@@ -145,3 +145,18 @@ async fn an_unknown_address_is_a_page_that_says_so() {
     assert_eq!(page.status, 404);
     assert!(page.text.contains("/no/such/page"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_all_come_from_one_private_address_are_remarked_on() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for _ in 0..3 {
+        server.signed_in("anna", SessionType::Browser).await;
+    }
+    assert!(!admin.open("/reports/sessions").await.text.contains("your proxy is not trusted"));
+    for _ in 0..10 {
+        server.signed_in("anna", SessionType::Browser).await;
+    }
+    let page = admin.open("/reports/sessions").await.text;
+    assert!(page.contains("your proxy is not trusted. Add --trusted-proxy 10.0.0.7"), "{page}");
+}

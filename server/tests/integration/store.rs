@@ -17,7 +17,7 @@ use std::{
 
 use app::{
     session::{
-        Client, Lifetimes, Session, SessionId, SessionType, TokenHash, conformance,
+        Client, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash, conformance,
         query::{Filter, SessionQuery},
         selection::{Deleted, Selection},
         store::{Activity, Deletion, EndReason, NewSession, SessionStore, StoreError},
@@ -198,6 +198,35 @@ async fn a_bulk_delete_survives_a_restart_before_its_rows_are_removed() {
     assert_eq!(store.list(&SessionQuery::default(), START).total, 0);
     assert!((0..10_000).all(|number| !is_live(&store, number)));
     assert_eq!(store.create(session(10_000, "anna")).await.unwrap().id, SessionId(10_001));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_to_be_kept_is_read_again_with_the_client_that_was_noted_even_after_a_crash() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let with_agent = |number: u64, agent: &str| NewSession {
+        client: Client::new([10, 20, 1, 4].into(), agent),
+        ..session(number, "anna")
+    };
+    let standing = Some(Arc::new(Standing {
+        name: "Calendar".to_owned(),
+        expires_at: START.plus(Duration::from_secs(90)),
+        scopes: None,
+    }));
+    let kept = store.create(NewSession { standing, ..with_agent(0, "old/1") }).await.unwrap();
+    let others = (1..=1_032).map(|number| store.create(with_agent(number, &format!("agent/{number}"))));
+    let mut others: Vec<_> = join_all(others).await.into_iter().map(|session| session.unwrap().id).collect();
+    delete(&store, Selection::Ids(others.split_off(14))).await.unwrap();
+    // The text of its row is one that is about to be forgotten, and no other commit has the row written.
+    assert!(store.note_client(kept.id, Client::new([10, 20, 1, 5].into(), "new/1")));
+    for id in others {
+        delete(&store, Selection::Ids(vec![id])).await.unwrap();
+    }
+    let crashed = TempDir::new().unwrap();
+    std::fs::copy(file(&dir), file(&crashed)).unwrap();
+    let read_again = open(&crashed).get(kept.id).unwrap();
+    assert_eq!((&*read_again.user_agent, read_again.address), ("new/1", [10, 20, 1, 5].into()));
+    assert_eq!(read_again.standing, kept.standing);
 }
 
 fn rows_on_disk(dir: &TempDir) -> u64 {

@@ -134,7 +134,7 @@ impl DrawnRow {
             you: find(".you")?.dyn_into().ok()?,
             gone: find(".gone")?.dyn_into().ok()?,
             session_type: find(".type")?,
-            standing: find(".app-password")?,
+            standing: find(".kept-as")?,
             icon: find("use")?,
             address: find(".address")?,
             time: find("time")?,

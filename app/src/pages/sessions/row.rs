@@ -79,7 +79,7 @@ fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
                     of(|session| session.session_type.as_str().to_owned()),
                     of(|session| session.session_type.label().to_owned()),
                 )}
-                <span class="app-password">{of(Session::standing_name)}</span>
+                <span class="kept-as">{of(Session::standing_name)}</span>
             </td>
             {text_cell("address", address.clone(), address)}
             <td role="cell" class="last_active">

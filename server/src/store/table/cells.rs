@@ -27,7 +27,8 @@ impl Table {
         }
     }
 
-    pub(super) fn row(&self, slot: Slot) -> Row<'_> {
+    /// The row to be written.
+    pub(crate) fn row(&self, slot: Slot) -> Row<'_> {
         Row {
             id: self.id(slot),
             token_hash: TokenHash(self.tokens[slot as usize]),
