@@ -74,6 +74,9 @@ struct CommonArgs {
     /// A session ends this many hours after sign-in, however active
     #[arg(long, env = "KEEPWATCH_LIFETIME_HOURS", value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
     lifetime_hours: u32,
+    /// How many sessions a user may be signed in to at a time; beyond it the oldest ends [default: no limit]
+    #[arg(long, env = "KEEPWATCH_SESSIONS_PER_USER", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    sessions_per_user: Option<u64>,
     /// An application that sign-in may return to (rd=), by its exact origin; repeat for several
     #[arg(long = "application", env = "KEEPWATCH_APPLICATIONS", value_name = "ORIGIN", value_delimiter = ',')]
     applications: Vec<Url>,
@@ -186,6 +189,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// The deadlines of sessions.
     pub lifetimes: Lifetimes,
+    /// How many sessions a user may be signed in to at a time.
+    pub sessions_per_user: Option<u64>,
     /// Applications that sign-in may return to.
     pub applications: Vec<Url>,
     /// The domain whose hosts see the session cookie; `None`: only the host of the public URL.
@@ -206,6 +211,7 @@ impl Default for Config {
             server_name: "keep-01".to_owned(),
             public_url: None,
             lifetimes: Lifetimes::default(),
+            sessions_per_user: None,
             applications: Vec::new(),
             cookie_domain: None,
             proxies: TrustedProxies::default(),
@@ -275,6 +281,7 @@ impl CommonArgs {
                 idle_timeout: Duration::from_secs(u64::from(self.idle_minutes) * 60),
                 absolute_lifetime: Duration::from_secs(u64::from(self.lifetime_hours) * 60 * 60),
             },
+            sessions_per_user: self.sessions_per_user,
             applications: self.applications,
             cookie_domain: self.cookie_domain.map(|domain| domain.to_ascii_lowercase()),
             proxies: TrustedProxies::new(self.trusted_proxies, self.forwarding_header),

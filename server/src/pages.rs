@@ -186,6 +186,7 @@ fn reason_in_words(reason: &str) -> Option<&'static str> {
         "deleted" => Some("Your session was ended by an administrator."),
         "ended_by_user" => Some("You ended this session from another one."),
         "signed_out" => Some("You are signed out."),
+        "replaced" => Some("You signed in elsewhere, and this was your oldest session: there is a limit of them."),
         "expired" | "ended" => Some("Your session has ended. Sign in again."),
         _ => None,
     }

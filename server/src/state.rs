@@ -111,8 +111,8 @@ impl AppState {
             None if public_url.scheme() == "https" => SessionCookie::OfHost,
             None => SessionCookie::Plain,
         };
-        let sessions =
-            Arc::new(Sessions::new(Arc::new(store.clone()), clock, config.lifetimes, config.server_name.as_str()));
+        let sessions = Sessions::new(Arc::new(store.clone()), clock, config.lifetimes, config.server_name.as_str());
+        let sessions = Arc::new(sessions.with_most_of_user(config.sessions_per_user));
         let accounts = Arc::new(Accounts::open(store.clone(), sessions.clone())?);
         let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let sign_in = Arc::new(SignIn {

@@ -30,6 +30,7 @@ pub struct Sessions {
     store: Arc<dyn SessionStore>,
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
+    most_of_user: Option<u64>,
     server_name: Arc<str>,
 }
 
@@ -51,7 +52,13 @@ impl Sessions {
         lifetimes: Lifetimes,
         server_name: impl Into<Arc<str>>,
     ) -> Self {
-        Self { store, clock, lifetimes, server_name: server_name.into() }
+        Self { store, clock, lifetimes, most_of_user: None, server_name: server_name.into() }
+    }
+
+    /// With a limit of signed-in sessions per user: beyond it the oldest ends.
+    #[must_use]
+    pub fn with_most_of_user(self, most_of_user: Option<u64>) -> Self {
+        Self { most_of_user, ..self }
     }
 
     /// The current instant.
@@ -83,7 +90,28 @@ impl Sessions {
         let session = self.new_session(username, session_type, client, token_hash);
         let session = self.store.create(session).await?;
         log_established(&session);
+        self.end_oldest_beside(&session).await?;
         Ok(session)
+    }
+
+    /// Keeps a user who has just signed in within the limit. What was made to be kept does not count: it has a limit of its
+    /// own.
+    async fn end_oldest_beside(&self, newest: &Session) -> Result<(), AppError> {
+        let Some(most) = self.most_of_user else { return Ok(()) };
+        if self.store.count_of_user(&newest.username) <= most {
+            return Ok(());
+        }
+        let mut sessions = self.store.of_user(&newest.username);
+        sessions.retain(|session| session.standing.is_none());
+        sessions.sort_unstable_by_key(|session| (session.created_at, session.id));
+        let over = sessions.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+        let oldest: Vec<_> =
+            sessions.iter().take(over).map(|session| session.id).filter(|id| *id != newest.id).collect();
+        if !oldest.is_empty() {
+            tracing::info!(user.name = %newest.username, "{} signed in beyond the limit of {most} sessions", newest.username);
+            self.store.delete(self.deletion(oldest, EndReason::Replaced)).await?;
+        }
+        Ok(())
     }
 
     /// Establishes a session of type Other for a user of an integration, on an administrator's word.

@@ -121,6 +121,8 @@ pub enum EndReason {
     EndedByUser,
     /// Its user signed out.
     SignedOut,
+    /// Its user signed in elsewhere, beyond the limit of sessions, and it was the oldest.
+    Replaced,
     /// It reached its idle timeout or absolute lifetime.
     Expired,
 }
@@ -132,6 +134,7 @@ impl EndReason {
             Self::Deleted => "deleted",
             Self::EndedByUser => "ended_by_user",
             Self::SignedOut => "signed_out",
+            Self::Replaced => "replaced",
             Self::Expired => "expired",
         }
     }

@@ -8,6 +8,8 @@ use futures_util::future::join_all;
 use http::{Method, header};
 use serde_json::json;
 
+use server::config::Config;
+
 use crate::support::{PASSWORD, TestServer, config};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,4 +252,26 @@ async fn ending_a_session_that_has_ended_is_acknowledged_by_the_store() {
     server.state.store.close().unwrap();
     let again = one.submit("/account/sessions", &format!("id={}", other.id)).await;
     assert_eq!(again.status, 503, "what cannot be made durable is not acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_limit_the_oldest_session_of_the_user_ends() {
+    let server = TestServer::with_config(Config { sessions_per_user: Some(2), ..config() }).await;
+    let other = server.admin().await;
+    let mut of_anna = Vec::new();
+    for _ in 0..3 {
+        server.clock.advance(Duration::from_secs(1));
+        of_anna.push(server.user("anna").await);
+        let wish = json!({ "name": "kept", "expires_in_days": 1 });
+        assert_eq!(of_anna.last().unwrap().post("/api/v1/app-passwords", wish).await.status, 201, "does not count");
+    }
+    let statuses = join_all(of_anna.iter().map(async |anna| anna.get("/api/v1/session").await.status.as_u16())).await;
+    assert_eq!(statuses, [401, 200, 200]);
+    assert_eq!(other.get("/api/v1/session").await.status, 200);
+    let page = of_anna[0].open("/sign-in").await.text;
+    assert!(page.contains("this was your oldest session"), "{page}");
+
+    let many = join_all((0..20).map(|_| server.signed_in("anna", SessionType::Browser))).await;
+    let live = join_all(many.iter().map(async |anna| anna.get("/api/v1/session").await.status == 200)).await;
+    assert_eq!(live.iter().filter(|live| **live).count(), 2, "also when all come at once");
 }
