@@ -143,7 +143,7 @@ impl Session {
     pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
         match &self.standing {
             Some(standing) => standing.expires_at,
-            None => lifetimes.deadline(self.created_at, self.last_active_at),
+            None => lifetimes.of(self.session_type).deadline(self.created_at, self.last_active_at),
         }
     }
 }
@@ -192,29 +192,46 @@ impl Client {
 
 /// The two deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
+pub struct Lifetime {
     /// A session ends this long after it was last active.
     pub idle_timeout: Duration,
     /// A session ends this long after it was established, however active.
     pub absolute_lifetime: Duration,
 }
 
-impl Lifetimes {
+impl Lifetime {
     /// When a session ends if nothing happens.
     pub fn deadline(&self, created_at: Timestamp, last_active_at: Timestamp) -> Timestamp {
         last_active_at.plus(self.idle_timeout).min(created_at.plus(self.absolute_lifetime))
     }
-
-    /// Whether a session has reached one of its deadlines at `now`.
-    pub fn reached(&self, created_at: Timestamp, last_active_at: Timestamp, now: Timestamp) -> bool {
-        now >= self.deadline(created_at, last_active_at)
-    }
 }
 
-impl Default for Lifetimes {
+impl Default for Lifetime {
     /// 30 minutes and 12 hours (NIST SP 800-63B-4 AAL3, ASVS 7.3.1 and 7.3.2).
     fn default() -> Self {
         Self { idle_timeout: Duration::from_secs(30 * 60), absolute_lifetime: Duration::from_secs(12 * 60 * 60) }
+    }
+}
+
+/// The deadlines of the sessions of each type, in the order of [`SessionType::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetimes(pub [Lifetime; 3]);
+
+impl Lifetimes {
+    /// The same for all types.
+    pub const fn of_all(lifetime: Lifetime) -> Self {
+        Self([lifetime; 3])
+    }
+
+    /// Those of a type.
+    #[inline]
+    pub fn of(&self, session_type: SessionType) -> &Lifetime {
+        &self.0[session_type.index()]
+    }
+
+    /// The first instant at which a session that is established `now` may end.
+    pub fn first_deadline(&self, now: Timestamp) -> Timestamp {
+        self.0.iter().map(|lifetime| lifetime.deadline(now, now)).min().unwrap_or(now)
     }
 }
 
@@ -240,12 +257,9 @@ mod tests {
 
     #[test]
     fn a_session_ends_exactly_at_its_deadlines() {
-        let lifetimes = Lifetimes::default();
+        let lifetime = Lifetime::default();
         let at = |minutes: u64| Timestamp::from_millis(minutes * 60_000);
-        assert!(!lifetimes.reached(at(0), at(0), Timestamp::from_millis(30 * 60_000 - 1)));
-        assert!(lifetimes.reached(at(0), at(0), at(30)));
-        assert!(!lifetimes.reached(at(0), at(719), Timestamp::from_millis(720 * 60_000 - 1)));
-        assert!(lifetimes.reached(at(0), at(719), at(720)));
+        assert_eq!([lifetime.deadline(at(0), at(0)), lifetime.deadline(at(0), at(719))], [at(30), at(720)]);
     }
 
     #[test]

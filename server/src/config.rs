@@ -3,13 +3,14 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use app::{
     principal::Role,
-    session::{Lifetimes, search::Network},
+    session::{Lifetime, Lifetimes, SessionType, search::Network},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
@@ -74,6 +75,22 @@ struct CommonArgs {
     /// A session ends this many hours after sign-in, however active
     #[arg(long, env = "KEEPWATCH_LIFETIME_HOURS", value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
     lifetime_hours: u32,
+    /// The same for sessions of one type: rest=MINUTES, browser=MINUTES or other=MINUTES; repeat for several
+    #[arg(
+        long = "idle-minutes-of",
+        env = "KEEPWATCH_IDLE_MINUTES_OF",
+        value_name = "TYPE=MINUTES",
+        value_delimiter = ','
+    )]
+    idle_minutes_of: Vec<OfType>,
+    /// The same for sessions of one type: rest=HOURS, browser=HOURS or other=HOURS; repeat for several
+    #[arg(
+        long = "lifetime-hours-of",
+        env = "KEEPWATCH_LIFETIME_HOURS_OF",
+        value_name = "TYPE=HOURS",
+        value_delimiter = ','
+    )]
+    lifetime_hours_of: Vec<OfType>,
     /// How many sessions a user may be signed in to at a time; beyond it the oldest ends [default: no limit]
     #[arg(long, env = "KEEPWATCH_SESSIONS_PER_USER", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sessions_per_user: Option<u64>,
@@ -277,10 +294,12 @@ impl CommonArgs {
             data_dir,
             server_name,
             public_url: self.public_url,
-            lifetimes: Lifetimes {
-                idle_timeout: Duration::from_secs(u64::from(self.idle_minutes) * 60),
-                absolute_lifetime: Duration::from_secs(u64::from(self.lifetime_hours) * 60 * 60),
-            },
+            lifetimes: Lifetimes(SessionType::ALL.map(|session_type| Lifetime {
+                idle_timeout: Duration::from_secs(of(&self.idle_minutes_of, session_type, self.idle_minutes) * 60),
+                absolute_lifetime: Duration::from_secs(
+                    of(&self.lifetime_hours_of, session_type, self.lifetime_hours) * 60 * 60,
+                ),
+            })),
             sessions_per_user: self.sessions_per_user,
             applications: self.applications,
             cookie_domain: self.cookie_domain.map(|domain| domain.to_ascii_lowercase()),
@@ -289,6 +308,31 @@ impl CommonArgs {
             simulation,
         })
     }
+}
+
+/// A number that goes for the sessions of one type.
+#[derive(Clone, Copy, Debug)]
+struct OfType {
+    session_type: SessionType,
+    number: u32,
+}
+
+impl FromStr for OfType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = text.split_once('=').and_then(|(session_type, number)| {
+            let number = number.parse().ok().filter(|number| *number > 0)?;
+            Some(Self { session_type: SessionType::parse(session_type)?, number })
+        });
+        read.ok_or_else(|| "write rest, browser or other, an equals sign and a number, like browser=60".to_owned())
+    }
+}
+
+/// The number of a type, the last one that is given, or that of all.
+fn of(given: &[OfType], session_type: SessionType, of_all: u32) -> u64 {
+    let of_type = given.iter().rev().find(|one| one.session_type == session_type);
+    of_type.map_or(of_all, |one| one.number).into()
 }
 
 fn check_public_url(url: &Url) -> anyhow::Result<()> {
@@ -380,6 +424,22 @@ mod tests {
         }
         assert!(of("example.org", "http://localhost:3000").is_err());
         assert!(config(&["--cookie-domain", "example.org"]).is_err());
+    }
+
+    #[test]
+    fn a_type_of_sessions_may_have_deadlines_of_its_own() {
+        let given =
+            ["--idle-minutes", "20", "--idle-minutes-of", "browser=60,other=5", "--lifetime-hours-of", "rest=1"];
+        let lifetimes = config(&given).unwrap().lifetimes;
+        let minutes = |session_type| {
+            let lifetime = lifetimes.of(session_type);
+            [lifetime.idle_timeout, lifetime.absolute_lifetime].map(|time| time.as_secs() / 60)
+        };
+        assert_eq!(SessionType::ALL.map(minutes), [[20, 60], [60, 720], [5, 720]]);
+        for bad in ["browser", "browser=", "browser=0", "tv=5", "=5", "browser=1h"] {
+            let error = config(&["--idle-minutes-of", bad]).unwrap_err().to_string();
+            assert!(error.contains("--idle-minutes-of") && error.contains("browser=60"), "{error}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, future::poll_fn, sync::Arc, time::Duration};
 
 pub use self::model::any_history_agrees_with_a_model;
 use super::{
-    Client, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash,
+    Client, Lifetime, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash,
     column::Column,
     page::Counts,
     query::{Filter, MAX_LIMIT, SessionQuery, Sort},
@@ -131,7 +131,8 @@ pub async fn a_delete_by_filter_takes_nothing_newer_and_no_exception(fresh: Fres
 /// Both deadlines, to the millisecond.
 pub async fn an_expired_session_is_refused_before_the_sweep_and_gone_after_it(fresh: Fresh<'_>) {
     let store = fresh();
-    let lifetimes = Lifetimes { idle_timeout: Duration::from_secs(60), absolute_lifetime: Duration::from_secs(100) };
+    let lifetime = Lifetime { idle_timeout: Duration::from_secs(60), absolute_lifetime: Duration::from_secs(100) };
+    let lifetimes = Lifetimes::of_all(lifetime);
     let check = |number, at| store.check(&token(number), &lifetimes, at, Activity::User).is_some();
     let just_before = |seconds| Timestamp::from_millis(after(seconds).as_millis() - 1);
     let idle = create(&*store, new(1, "anna")).await.id;
@@ -273,6 +274,24 @@ pub async fn other_reads_agree_with_the_list(fresh: Fresh<'_>) {
         [0, sessions[0].id.0, sessions[2].id.0].map(|id| store.count_newer(&anna, SessionId(id), START)),
         [2, 1, 0]
     );
+}
+
+/// Sessions of one type may end sooner than those of another.
+pub async fn each_type_has_deadlines_of_its_own(fresh: Fresh<'_>) {
+    let store = fresh();
+    let short = Lifetime { idle_timeout: Duration::from_secs(10), ..Lifetime::default() };
+    let mut lifetimes = Lifetimes::default();
+    lifetimes.0[SessionType::Browser.index()] = short;
+    for (number, session_type) in (0..).zip(SessionType::ALL) {
+        create(&*store, NewSession { session_type, ..new(number, "anna") }).await;
+    }
+    let live = |seconds| {
+        let check = |number| store.check(&token(number), &lifetimes, after(seconds), Activity::Background).is_some();
+        [0, 1, 2].map(check)
+    };
+    assert_eq!([live(9), live(10)], [[true; 3], [true, false, true]]);
+    assert_eq!(store.sweep(lifetimes, after(9)).await, Ok(0));
+    assert_eq!(store.sweep(lifetimes, after(10)).await, Ok(1));
 }
 
 /// It has a deadline of its own instead of the two that others have.

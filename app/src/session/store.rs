@@ -40,7 +40,7 @@ impl NewSession {
     pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
         match &self.standing {
             Some(standing) => standing.expires_at,
-            None => lifetimes.deadline(self.created_at, self.created_at),
+            None => lifetimes.of(self.session_type).deadline(self.created_at, self.created_at),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, ops::Range, sync::Arc, time::Duration};
 
 use app::{
     session::{
-        Client, Lifetimes, SessionId, SessionType, TokenHash,
+        Client, Lifetime, Lifetimes, SessionId, SessionType, TokenHash,
         store::{NewSession, SessionStore, StoreError},
     },
     time::Timestamp,
@@ -13,10 +13,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use server::store::RedbStore;
 
 /// Longer than any run: nothing is refused for its age.
-pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
+pub(crate) const LIFETIMES: Lifetimes = Lifetimes::of_all(Lifetime {
     idle_timeout: Duration::from_secs(24 * 60 * 60),
     absolute_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
-};
+});
 
 /// How many sessions are created side by side when a store is filled, so that they share commits.
 const IN_FLIGHT: usize = 1_000;

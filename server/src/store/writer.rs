@@ -278,7 +278,7 @@ impl Writer {
         let is_over = |table: &Table, slot: Slot| now >= table.deadline(slot, lifetimes);
         let mut slots = Vec::new();
         // No session that is established from now on has an earlier one.
-        let mut first = lifetimes.deadline(now, now);
+        let mut first = lifetimes.first_deadline(now);
         {
             let table = self.shared.table.read();
             for slot in table.slots() {

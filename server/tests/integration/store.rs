@@ -73,6 +73,7 @@ conformance! {
     pages_partition_the_list_in_every_order
     counts_equal_the_list
     a_search_finds_by_each_column
+    each_type_has_deadlines_of_its_own
     what_is_made_to_be_kept_ends_when_it_expires_used_or_not
     where_a_session_is_used_is_noted
     a_search_takes_terms_apart

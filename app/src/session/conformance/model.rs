@@ -272,7 +272,7 @@ impl Model {
 }
 
 fn has_expired(session: &Session, now: Timestamp) -> bool {
-    Lifetimes::default().reached(session.created_at, session.last_active_at, now)
+    now >= session.deadline(&Lifetimes::default())
 }
 
 /// Texts in any case, then exactly; the User-Agent by its words, then itself; types as they are shown.

@@ -100,7 +100,10 @@ impl Table {
     pub(crate) fn deadline(&self, slot: Slot, lifetimes: &Lifetimes) -> Timestamp {
         match self.standings.get(&slot) {
             Some(standing) => standing.expires_at,
-            None => lifetimes.deadline(self.created_at(slot), self.last_active_at(slot)),
+            None => {
+                let lifetime = lifetimes.of(self.session_type(slot));
+                lifetime.deadline(self.created_at(slot), self.last_active_at(slot))
+            }
         }
     }
 
