@@ -19,6 +19,9 @@ pub enum AppError {
     /// Unknown user, wrong password or disabled account: one answer for all three.
     #[error("The username or password is not right.")]
     WrongCredentials,
+    /// Only administrators may sign in just now; says why.
+    #[error("Only administrators may sign in just now. {0}")]
+    Locked(String),
     /// The account may not do this.
     #[error("only an administrator may do this")]
     Forbidden,
@@ -59,7 +62,7 @@ impl AppError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Unauthorized | Self::WrongCredentials => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::Locked(_) => 403,
             Self::NotFound(_) => 404,
             Self::OwnSession(_) => 409,
             Self::Invalid(_) | Self::Query(_) => 400,

@@ -213,6 +213,8 @@ pub struct Users {
     pub typed_name: String,
     /// The role of a new user, as chosen.
     pub typed_role: Role,
+    /// What the sign-in page says while only administrators may sign in.
+    pub lock: Option<String>,
 }
 
 impl Default for Users {
@@ -227,6 +229,7 @@ impl Default for Users {
             error: None,
             typed_name: String::new(),
             typed_role: Role::User,
+            lock: None,
         }
     }
 }

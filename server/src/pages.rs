@@ -164,7 +164,8 @@ pub async fn sign_in(
     // What the server knows of the presented token is better than what a tab could guess.
     let known = presented.and_then(|Extension(Presented(token))| state.store.end_reason(&token));
     let reason = known.map_or_else(|| text("reason"), |reason| reason.as_str().to_owned());
-    let notice = reason_in_words(&reason).map(str::to_owned);
+    let locked = state.accounts.lock().map(|lock| AppError::Locked(lock.message).to_string());
+    let notice = locked.or_else(|| reason_in_words(&reason).map(str::to_owned));
     let data = SignInData { notice, next, rd, ..sign_in_data(&state) };
     render_sign_in(&state, request, StatusCode::OK, data).await
 }

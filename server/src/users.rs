@@ -17,7 +17,7 @@ use url::form_urlencoded;
 
 use crate::{
     api::problem::Problem,
-    auth::accounts::Account,
+    auth::accounts::{Account, Lock},
     forms::taken_apart,
     pages::{self, parameter},
     state::AppState,
@@ -102,7 +102,14 @@ async fn perform(
         "disable" => accounts.set_disabled(name, true).await.map(Some),
         "enable" => accounts.set_disabled(name, false).await.map(Some),
         "delete" => accounts.remove(name).await.map(|()| None),
-        _ => Err(AppError::Invalid("'action' must be create, role, password, disable, enable or delete".to_owned())),
+        "lock" => {
+            let message = parameter(form, "message").unwrap_or_default().trim().to_owned();
+            accounts.set_lock(Some(Lock { message })).await.map(|()| None)
+        }
+        "unlock" => accounts.set_lock(None).await.map(|()| None),
+        _ => Err(AppError::Invalid(
+            "'action' must be create, role, password, disable, enable, delete, lock or unlock".to_owned(),
+        )),
     };
     let (by, session) = (&asker.username, asker.session_id.0);
     match &outcome {
@@ -133,13 +140,16 @@ fn in_words(done: &str) -> Option<&'static str> {
         "disable" => "The user's sessions have ended, and sign-in is disabled.",
         "enable" => "The user may sign in again.",
         "delete" => "The user was deleted; their sessions have ended.",
+        "lock" => "Only administrators may sign in now. Sessions that are open go on.",
+        "unlock" => "Everybody may sign in again.",
         _ => return None,
     })
 }
 
 fn page(state: &AppState, asker: &Principal, parameters: &str, users: Users) -> Result<PageData, AppError> {
     state.sessions.administrators_only(asker)?;
-    let mut users = Users { now: state.sessions.now(), ..users };
+    let lock = state.accounts.lock().map(|lock| lock.message);
+    let mut users = Users { now: state.sessions.now(), lock, ..users };
     match parameter(parameters, "user") {
         Some(name) => {
             let account = state.accounts.find(&name).ok_or_else(|| AppError::NotFound(format!("user '{name}'")))?;

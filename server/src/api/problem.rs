@@ -55,6 +55,7 @@ impl From<AppError> for Problem {
             AppError::Unauthorized
             | AppError::WrongCredentials
             | AppError::Forbidden
+            | AppError::Locked(_)
             | AppError::OwnSession(_)
             | AppError::NotFound(_)
             | AppError::Invalid(_)

@@ -55,6 +55,19 @@ impl Account {
     }
 }
 
+/// While there is one, only administrators may sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// What the sign-in page says.
+    pub message: String,
+}
+
+/// The key under which the lock stands among the accounts: no name has it.
+const LOCK_KEY: &str = "\0lock";
+/// The longest message of a lock, in bytes.
+const MESSAGE_BYTES: usize = 300;
+
 /// All accounts, by the key of their name.
 pub struct Accounts {
     store: RedbStore,
@@ -62,6 +75,7 @@ pub struct Accounts {
     by_key: RwLock<HashMap<String, Account>>,
     /// By canonical name, which is what sessions carry: every check asks.
     roles: RwLock<HashMap<Arc<str>, Role>>,
+    lock: RwLock<Option<Lock>>,
     /// Held while an account is read, changed and written: of two changes at once neither undoes the other.
     changing: Mutex<()>,
 }
@@ -72,15 +86,19 @@ impl Accounts {
     /// # Errors
     /// When an account cannot be read; the message names it.
     pub fn open(store: RedbStore, sessions: Arc<Sessions>) -> anyhow::Result<Self> {
-        let (mut by_key, mut roles) = (HashMap::new(), HashMap::new());
+        let (mut by_key, mut roles, mut lock) = (HashMap::new(), HashMap::new(), None);
         for (key, stored) in store.accounts().context("reading the accounts")? {
+            if key == LOCK_KEY {
+                lock = Some(serde_json::from_slice(&stored).context("the lock is damaged or from a newer keepwatch")?);
+                continue;
+            }
             let account: Account = serde_json::from_slice(&stored)
                 .with_context(|| format!("account '{key}' is damaged or from a newer keepwatch"))?;
             roles.insert(account.name.clone(), account.role_now());
             by_key.insert(key, account);
         }
-        let (by_key, roles) = (RwLock::new(by_key), RwLock::new(roles));
-        Ok(Self { store, sessions, by_key, roles, changing: Mutex::new(()) })
+        let (by_key, roles, lock) = (RwLock::new(by_key), RwLock::new(roles), RwLock::new(lock));
+        Ok(Self { store, sessions, by_key, roles, lock, changing: Mutex::new(()) })
     }
 
     /// The account that a name as typed means. Constant cost.
@@ -201,6 +219,41 @@ impl Accounts {
             account
         };
         self.sessions.end_all_of(&account.name, None).await
+    }
+
+    /// The lock, while only administrators may sign in.
+    pub fn lock(&self) -> Option<Lock> {
+        self.lock.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Refuses an account that may not sign in just now.
+    ///
+    /// # Errors
+    /// [`AppError::Locked`].
+    pub fn admit(&self, account: &Account) -> Result<(), AppError> {
+        match self.lock() {
+            Some(lock) if account.role_now() != Role::Administrator => Err(AppError::Locked(lock.message)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Lets only administrators sign in from now on, or everybody again. Sessions that are open stay.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for a message that is too long, or as the store says.
+    pub async fn set_lock(&self, lock: Option<Lock>) -> Result<(), AppError> {
+        if lock.as_ref().is_some_and(|lock| lock.message.len() > MESSAGE_BYTES) {
+            return Err(AppError::Invalid(format!("the message of a lock has at most {MESSAGE_BYTES} bytes")));
+        }
+        let stored = lock.as_ref().map(serde_json::to_vec).transpose().map_err(|_| AppError::Internal)?;
+        let _changing = self.changing.lock().await;
+        // What denies takes effect before it is durable, what grants after it.
+        if lock.is_some() {
+            self.lock.write().unwrap_or_else(PoisonError::into_inner).clone_from(&lock);
+        }
+        self.store.put_account(LOCK_KEY.to_owned(), stored).await?;
+        *self.lock.write().unwrap_or_else(PoisonError::into_inner) = lock;
+        Ok(())
     }
 
     /// Notes that its user has proved to be it.

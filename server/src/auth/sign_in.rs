@@ -52,11 +52,14 @@ impl SignIn {
         client: Client,
     ) -> Result<(SessionToken, Session), AppError> {
         let proved = self.prove(typed_name, password, client.address).await?;
+        self.accounts.admit(&proved)?;
         let (token, session) = self.establish(proved.name, session_type, client).await?;
         // The account may have been disabled, or its password reset, while the password was tried: whoever did that has
         // ended the sessions there were, and must not have missed this one.
+        // So it is with the lock.
         let now = self.accounts.find(&session.username);
-        if now.is_some_and(|now| !now.disabled && now.password_hash == proved.password_hash) {
+        let is_same = |now: &Account| !now.disabled && now.password_hash == proved.password_hash;
+        if now.is_some_and(|now| is_same(&now) && self.accounts.admit(&now).is_ok()) {
             // A sign-in that cannot be noted is one all the same.
             if let Err(error) = self.accounts.note_sign_in(&session.username, session.created_at).await {
                 tracing::warn!("the sign-in of {} could not be noted: {error}", session.username);

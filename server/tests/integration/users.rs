@@ -151,3 +151,29 @@ async fn a_new_password_of_one_s_own_ends_the_other_sessions() {
     assert_eq!(sign_in(PASSWORD).await, 401);
     assert_eq!(sign_in(&NEW.replace('+', " ")).await, 201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_server_is_locked_only_administrators_sign_in_and_everybody_is_told_why() {
+    let server = TestServer::start().await;
+    let (admin, anna) = (server.admin().await, server.user("anna").await);
+    let sign_in = async |name: &str| {
+        server.anonymous().post("/api/v1/sessions", json!({ "username": name, "password": PASSWORD })).await
+    };
+    let locked = admin.submit("/users", &form("lock", "", "message=Back+at+14%3A00.")).await;
+    assert_eq!(locked.header("location"), "/users?done=lock");
+    sign_in("anna").await.assert_problem(403, "Back at 14:00.");
+    assert_eq!(sign_in("admin").await.status, 201);
+    assert_eq!(anna.get("/api/v1/session").await.status, 200, "who is in stays in");
+    let page = server.anonymous().open("/sign-in").await.text;
+    assert!(page.contains("Only administrators may sign in just now. Back at 14:00."), "{page}");
+    let guess =
+        server.anonymous().post("/api/v1/sessions", json!({ "username": "anna", "password": "wrong one" })).await;
+    assert_eq!(guess.status, 401, "who has not proved to be anna learns nothing of her");
+
+    let again = server::auth::accounts::Accounts::open(server.state.store.clone(), server.state.sessions.clone());
+    assert_eq!(again.unwrap().lock().map(|lock| lock.message), Some("Back at 14:00.".to_owned()), "after a restart");
+    assert_eq!(admin.submit("/users", &form("lock", "", &format!("message={}", "x".repeat(301)))).await.status, 400);
+    assert_eq!(anna.submit("/users", &form("unlock", "", "")).await.status, 403);
+    assert_eq!(admin.submit("/users", &form("unlock", "", "")).await.status, 303);
+    assert_eq!(sign_in("anna").await.status, 201);
+}

@@ -24,7 +24,7 @@ pub(crate) fn users_html(data: &UsersData) -> String {
 }
 
 fn list(users: &Users) -> impl IntoView + use<> {
-    let Users { found, total, search, now, typed_name, typed_role, .. } = users.clone();
+    let Users { found, total, search, now, typed_name, typed_role, lock, .. } = users.clone();
     let count = match (search.is_empty(), total) {
         (_, 1) => "1 user".to_owned(),
         (true, _) => format!("{} users", grouped(total)),
@@ -63,7 +63,44 @@ fn list(users: &Users) -> impl IntoView + use<> {
         </div>
         {(rest > 0).then(|| view! { <p class="explained">{grouped(rest)} " more: search to see them."</p> })}
         {new_user(typed_name, typed_role)}
+        {lock_section(lock)}
     }
+}
+
+fn lock_section(lock: Option<String>) -> AnyView {
+    let (explanation, form) = match lock {
+        Some(message) => (
+            format!("Only administrators may sign in. The sign-in page says so, and: {message}"),
+            view! {
+                <input type="hidden" name="action" value="unlock"/>
+                <button type="submit" class="button">"Unlock server"</button>
+            }
+            .into_any(),
+        ),
+        None => (
+            "Locked, only administrators may sign in. Sessions that are open go on until they end or are deleted."
+                .to_owned(),
+            view! {
+                <input type="hidden" name="action" value="lock"/>
+                <label>
+                    <span>"What the sign-in page says"</span>
+                    <input type="text" name="message" maxlength="300" autocomplete="off" placeholder="Back at 14:00."/>
+                </label>
+                <button type="submit" class="button">"Lock server"</button>
+            }
+            .into_any(),
+        ),
+    };
+    view! {
+        <section class="standing" aria-labelledby="lock">
+            <h2 id="lock">"Lock server"</h2>
+            <p class="explained">{explanation}</p>
+            <form class="inline-form" method="post" action=paths::USERS>
+                {form}
+            </form>
+        </section>
+    }
+    .into_any()
 }
 
 fn row(user: UserRow, now: Timestamp) -> impl IntoView {
