@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -85,6 +85,11 @@ export class Example {
     const follower = new Follower(spawn(program!, rest, options));
     this.running.push(follower.process);
     return follower;
+  }
+
+  /** What it has written into a file; nothing where there is none. */
+  read(file: string): Promise<string> {
+    return readFile(join(this.directory, file), "utf8").catch(() => "");
   }
 
   /** Ends what still runs and removes its directory. */

@@ -82,8 +82,12 @@ for (const language of LANGUAGES) {
 
       const first = example.start(environment);
       await expect.poll(() => first.output).toBe("ready {}\n");
+      await expect.poll(() => kept(example)).not.toBe("");
+      const atReady = await kept(example);
       const before = await adminApi.register({ username: "before", address: "10.20.0.8" });
       await expect.poll(() => heard(first)).toEqual([["ready"], ["signed_in", before.id, undefined]]);
+      // The id is kept when the event has been dealt with, not before.
+      await expect.poll(() => kept(example)).not.toBe(atReady);
       await first.stop();
 
       await adminApi.delete(before.id);
@@ -121,6 +125,10 @@ function told(line: string): (string | number | undefined)[] {
   const [, name, json] = /^(\w+) (.*)$/.exec(line) ?? [];
   const data = JSON.parse(json ?? "{}") as { id?: number; reason?: string };
   return data.id === undefined ? [name ?? line] : [name, data.id, data.reason];
+}
+
+async function kept(example: Example): Promise<string> {
+  return (await example.read("last-event-id")).trim();
 }
 
 async function clientToken(server: Server, { token }: Api, scopes: string[]): Promise<string> {

@@ -8,6 +8,7 @@ pub mod json;
 pub(crate) mod list_json;
 pub mod openapi;
 pub mod problem;
+mod schema;
 pub mod session;
 pub mod sessions;
 pub mod wire;

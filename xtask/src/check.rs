@@ -1,6 +1,7 @@
 //! Everything that `cargo xtask test` verifies, in order; the first failure ends it.
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -11,7 +12,7 @@ use crate::proxies::Proxies;
 use crate::stages::Stages;
 use crate::steps::{answer, run, run_quietly, say};
 use crate::workspace::Workspace;
-use crate::{keepwatch, site};
+use crate::{keepwatch, schemathesis, site};
 
 /// Crates that must not reach the browser: they are the server's.
 const SERVER_ONLY: [&str; 3] = ["axum", "redb", "tokio"];
@@ -53,8 +54,16 @@ impl Checks {
         if let Some(node) = node.filter(|_| !self.skip_browser) {
             let chromium = stages.run("chromium", || chromium::find(&node))?;
             let proxies = stages.run("reverse proxies", || Ok(Proxies::find(workspace)))?;
+            let schemathesis = stages.run("schemathesis", || Ok(schemathesis::find(workspace)))?;
             stages.run("types of the browser tests", || run(node.tool("tsc").arg("--noEmit")))?;
-            stages.run("browser tests", || browser_tests(workspace, &node, &chromium, &proxies, &self.playwright))?;
+            stages.run("browser tests", || {
+                let mut playwright = playwright(workspace, &node, &chromium, &self.playwright);
+                proxies.put_on_path(&mut playwright);
+                if let Some(schemathesis) = schemathesis {
+                    playwright.env("SCHEMATHESIS", schemathesis);
+                }
+                run(&mut playwright)
+            })?;
         }
         stages.report();
         println!("all checks passed");
@@ -115,21 +124,14 @@ fn tests(workspace: &Workspace) -> Result<()> {
     run(&mut workspace.cargo("test --release -p app -p server --features app/conformance"))
 }
 
-fn browser_tests(
-    workspace: &Workspace,
-    node: &Node,
-    chromium: &Chromium,
-    proxies: &Proxies,
-    arguments: &[OsString],
-) -> Result<()> {
+fn playwright(workspace: &Workspace, node: &Node, chromium: &Chromium, arguments: &[OsString]) -> Command {
     let mut playwright = node.tool("playwright");
-    proxies.put_on_path(&mut playwright);
     playwright.arg("test").args(arguments).env("KEEPWATCH_BIN", keepwatch::binary(workspace));
     match chromium {
         Chromium::Installed(program) => playwright.env("CHROMIUM_PATH", program),
         Chromium::Playwrights => playwright.env_remove("CHROMIUM_PATH"),
     };
-    run(&mut playwright)
+    playwright
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod peers;
 mod proxies;
 mod prune;
 mod rename;
+mod schemathesis;
 mod shrink;
 mod site;
 mod stages;

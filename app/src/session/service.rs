@@ -419,7 +419,9 @@ fn new_standing(name: &str, days: u64, scopes: Option<Scopes>, now: Timestamp) -
     let name = name.trim();
     if name.is_empty() || name.len() > Standing::NAME_BYTES || name.chars().any(char::is_control) {
         let most = Standing::NAME_BYTES;
-        return Err(AppError::Invalid(format!("'name' has 1 to {most} bytes, such as 'Calendar'")));
+        return Err(AppError::Invalid(format!(
+            "'name' has 1 to {most} bytes and no control characters, such as 'Calendar'"
+        )));
     }
     if !(1..=Standing::MOST_DAYS).contains(&days) {
         let most = Standing::MOST_DAYS;

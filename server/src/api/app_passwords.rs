@@ -13,12 +13,14 @@ use crate::state::AppState;
 
 /// Makes an app password: a session of type other, which ends when it expires or is deleted.
 #[utoipa::path(
-    post, path = "/api/v1/app-passwords", tag = "session", request_body = CreateAppPassword,
+    post, path = "/api/v1/app-passwords", operation_id = "create_app_password", tag = "session",
+    request_body = CreateAppPassword,
     responses(
         (status = 201, body = CreatedAppPassword, description = "The password is shown this once"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))

@@ -13,12 +13,14 @@ use crate::{auth::sign_in::with_token, state::AppState};
 
 /// Makes a client token: a session of type rest, which ends when it expires or is deleted.
 #[utoipa::path(
-    post, path = "/api/v1/client-tokens", tag = "session", request_body = CreateClientToken,
+    post, path = "/api/v1/client-tokens", operation_id = "create_client_token", tag = "session",
+    request_body = CreateClientToken,
     responses(
         (status = 201, body = CreatedSession, description = "The token is shown this once"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))

@@ -12,7 +12,7 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt, stream};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
 use tokio::sync::{oneshot, watch};
 
@@ -30,7 +30,7 @@ const PORTION: usize = 256;
 /// Follows sessions. Every event has an id; who comes back with the last one in `Last-Event-ID` gets what came
 /// meanwhile, or `resync` when that is not known any more: then the list has to be read again.
 #[utoipa::path(
-    get, path = "/api/v1/events", tag = "sessions",
+    get, path = "/api/v1/events", operation_id = "follow_events", tag = "sessions",
     params(("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that was read")),
     responses(
         (status = 200, content_type = "text/event-stream",
@@ -62,7 +62,8 @@ pub async fn follow(
     let frames = stream::iter([first]).chain(following.frames()).map(Ok::<_, Infallible>);
     // A proxy that collects what comes would keep it until the end.
     let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(([unbuffered], Sse::new(frames).keep_alive(KeepAlive::new().interval(ALIVE_EVERY))))
+    let not_stored = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(([unbuffered, not_stored], Sse::new(frames).keep_alive(KeepAlive::new().interval(ALIVE_EVERY))))
 }
 
 struct Following {

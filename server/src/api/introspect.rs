@@ -45,7 +45,7 @@ pub async fn introspect(
     must_be(&request, "application/x-www-form-urlencoded")?;
     let body = body_of(request).await?;
     let mut tokens = form_urlencoded::parse(&body).filter(|(name, _)| name == "token").map(|(_, token)| token);
-    match (tokens.next(), tokens.next()) {
+    match (tokens.next().filter(|token| !token.is_empty()), tokens.next()) {
         (Some(token), None) => Ok(JsonBody(look_at(&state, &token))),
         (None, _) => Err(Problem::new(400, "'token' is missing: the token that was presented")),
         (Some(_), Some(_)) => Err(Problem::new(400, "'token' occurs twice: ask about one, or use /introspect/batch")),

@@ -16,7 +16,7 @@ use crate::state::AppState;
 
 /// My own session.
 #[utoipa::path(
-    get, path = "/api/v1/session", tag = "session",
+    get, path = "/api/v1/session", operation_id = "show_own_session", tag = "session",
     responses(
         (status = 200, body = OwnSessionBody),
         (status = 401, body = Problem, content_type = "application/problem+json"),

@@ -19,6 +19,7 @@ use super::{
     json::Json,
     list_json,
     problem::Problem,
+    schema::{self, Id},
     wire::{self, CreateSession, CreatedSession, DeleteSessions, DeletedBody, SessionBody, SessionListBody},
 };
 use crate::{
@@ -28,14 +29,19 @@ use crate::{
 
 /// Signs in, or registers a session on behalf of a user of a non-REST integration.
 #[utoipa::path(
-    post, path = "/api/v1/sessions", tag = "sessions", request_body = CreateSession,
+    post, path = "/api/v1/sessions", operation_id = "create_session", tag = "sessions",
+    request_body = schema::CreateSession,
     responses(
         (status = 201, body = CreatedSession, description = "The token is shown this once"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
         (status = 429, body = Problem, content_type = "application/problem+json"),
-    )
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+    // Signing in needs no token, registering does.
+    security((), ("token" = []))
 )]
 pub async fn create(
     State(state): State<AppState>,
@@ -98,13 +104,13 @@ async fn register(
 
 /// Part of the list of all sessions.
 #[utoipa::path(
-    get, path = "/api/v1/sessions", tag = "sessions",
+    get, path = "/api/v1/sessions", operation_id = "list_sessions", tag = "sessions",
     params(
         ("type" = Option<String>, Query, description = "rest, browser or other"),
         ("q" = Option<String>, Query, description = "words that must each occur in a column"),
         ("sort" = Option<String>, Query, description = "a column, with '-' before it for descending; default -last_active"),
-        ("first" = Option<u64>, Query, description = "the first row, from 0"),
-        ("limit" = Option<u32>, Query, description = "how many rows, 1 to 1000; default 50"),
+        ("first" = Option<u64>, Query, format = "uint64", description = "the first row, from 0"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1_000, description = "how many rows, 1 to 1000; default 50"),
     ),
     responses(
         (status = 200, body = SessionListBody),
@@ -126,11 +132,13 @@ pub async fn list(
 
 /// One session.
 #[utoipa::path(
-    get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = u64, Path)),
+    get, path = "/api/v1/sessions/{id}", operation_id = "show_session", tag = "sessions",
+    params(("id" = Id, Path)),
     responses(
         (status = 200, body = SessionBody),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
     ),
     security(("token" = []))
@@ -146,7 +154,8 @@ pub async fn show(
 
 /// Ends one session for good. Idempotent: 204 also when it has ended already.
 #[utoipa::path(
-    delete, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = u64, Path)),
+    delete, path = "/api/v1/sessions/{id}", operation_id = "delete_session", tag = "sessions",
+    params(("id" = Id, Path)),
     responses(
         (status = 204, description = "It is out, at once, for good"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -169,12 +178,14 @@ pub async fn delete(
 
 /// Ends many sessions for good, in one action.
 #[utoipa::path(
-    post, path = "/api/v1/sessions/delete", tag = "sessions", request_body = DeleteSessions,
+    post, path = "/api/v1/sessions/delete", operation_id = "delete_sessions", tag = "sessions",
+    request_body = DeleteSessions,
     responses(
         (status = 200, body = DeletedBody),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Outcome unknown: denied, try again"),
     ),
     security(("token" = []))

@@ -15,21 +15,25 @@ use app::{
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::problem::Problem;
+use super::{
+    problem::Problem,
+    schema::{Address, Id, ScopeWord, SessionTypeWord},
+};
 
 /// One session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionBody {
     /// Its public number: handed out in order, never reused.
+    #[schema(value_type = Id)]
     pub id: u64,
     /// The account it was established under.
     #[schema(value_type = String)]
     pub username: Arc<str>,
     /// `rest`, `browser` or `other`.
-    #[schema(example = "rest")]
+    #[schema(value_type = SessionTypeWord)]
     pub session_type: &'static str,
     /// The address of the device.
-    #[schema(value_type = String, example = "10.20.1.4")]
+    #[schema(value_type = Address)]
     pub address: IpAddr,
     /// The server the user signed in on.
     #[schema(value_type = String)]
@@ -41,11 +45,11 @@ pub struct SessionBody {
     #[schema(value_type = String)]
     pub client: Arc<str>,
     /// When the user signed in (RFC 3339, UTC).
-    #[schema(value_type = String, example = "2026-11-23T23:04:05.120Z")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-23T23:04:05.120Z")]
     #[serde(serialize_with = "rfc_3339")]
     pub created_at: Timestamp,
     /// When the last request was accepted (RFC 3339, UTC).
-    #[schema(value_type = String, example = "2026-11-23T23:04:05.120Z")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-23T23:04:05.120Z")]
     #[serde(serialize_with = "rfc_3339")]
     pub last_active_at: Timestamp,
     /// The app password that it is; only then.
@@ -62,7 +66,7 @@ pub struct AppPasswordBody {
     /// What its user calls it.
     pub name: String,
     /// When it ends, used or not (RFC 3339, UTC).
-    #[schema(value_type = String, example = "2027-11-23T23:04:05.120Z")]
+    #[schema(value_type = String, format = DateTime, example = "2027-11-23T23:04:05.120Z")]
     #[serde(serialize_with = "rfc_3339")]
     pub expires_at: Timestamp,
 }
@@ -73,10 +77,11 @@ pub struct ClientTokenBody {
     /// What its administrator calls it.
     pub name: String,
     /// When it ends, used or not (RFC 3339, UTC).
-    #[schema(value_type = String, example = "2027-11-23T23:04:05.120Z")]
+    #[schema(value_type = String, format = DateTime, example = "2027-11-23T23:04:05.120Z")]
     #[serde(serialize_with = "rfc_3339")]
     pub expires_at: Timestamp,
     /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`.
+    #[schema(value_type = Vec<ScopeWord>)]
     pub scopes: Vec<&'static str>,
 }
 
@@ -84,6 +89,7 @@ pub struct ClientTokenBody {
 #[derive(ToSchema)]
 pub struct Introspect {
     /// The token.
+    #[schema(min_length = 1)]
     pub token: String,
     /// Not needed, and passed over.
     pub token_type_hint: Option<String>,
@@ -109,9 +115,11 @@ pub struct Introspected {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<&'static str>,
     /// The session's public number.
+    #[schema(value_type = Option<Id>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<u64>,
     /// `rest`, `browser` or `other`.
+    #[schema(value_type = Option<SessionTypeWord>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_type: Option<&'static str>,
     /// When the user signed in, in seconds since 1970.
@@ -133,6 +141,7 @@ pub struct Introspected {
 #[serde(deny_unknown_fields)]
 pub struct IntrospectMany {
     /// At most 64.
+    #[schema(max_items = 64)]
     pub tokens: Vec<String>,
 }
 
@@ -185,6 +194,7 @@ pub struct SessionListBody {
     /// Sessions that match the filter, exactly.
     pub total: u64,
     /// The newest session id handed out when the list was read: send it as `as_of` to delete no newer ones.
+    #[schema(value_type = Id)]
     pub as_of: u64,
     /// The number of changes made when the list was read.
     pub revision: u64,
@@ -205,8 +215,8 @@ impl From<Page> for SessionListBody {
     }
 }
 
-/// A new session: with `password` for yourself, or with `session_type` `other` on behalf of a user (administrators).
-#[derive(Deserialize, ToSchema)]
+/// A new session, as it is read. Which fields go together: [`schema::CreateSession`](super::schema::CreateSession).
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateSession {
     /// Who signs in.
@@ -217,7 +227,7 @@ pub struct CreateSession {
     pub session_type: Option<String>,
     /// The address of the device; only for `other`.
     pub address: Option<String>,
-    /// The device's own words; only for `other`. More than 512 bytes are cut.
+    /// The device's own words; only for `other`.
     pub user_agent: Option<String>,
 }
 
@@ -235,7 +245,7 @@ pub struct CreatedSession {
 #[serde(deny_unknown_fields)]
 pub struct CreateAppPassword {
     /// What it is for, 1 to 64 bytes.
-    #[schema(example = "Calendar on the phone")]
+    #[schema(min_length = 1, max_length = 64, example = "Calendar on the phone")]
     pub name: String,
     /// After how many days it ends, 1 to 366.
     #[schema(minimum = 1, maximum = 366)]
@@ -247,10 +257,10 @@ pub struct CreateAppPassword {
 #[serde(deny_unknown_fields)]
 pub struct CreateClientToken {
     /// What it is for, 1 to 64 bytes.
-    #[schema(example = "Wiki")]
+    #[schema(min_length = 1, max_length = 64, example = "Wiki")]
     pub name: String,
     /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`; at least one.
-    #[schema(example = json!(["introspect"]))]
+    #[schema(value_type = Vec<ScopeWord>, min_items = 1, example = json!(["introspect"]))]
     pub scopes: Vec<String>,
     /// After how many days it ends, 1 to 366.
     #[schema(minimum = 1, maximum = 366)]
@@ -294,12 +304,15 @@ pub struct OwnSessionBody {
 #[serde(deny_unknown_fields)]
 pub struct DeleteSessions {
     /// Exactly these.
+    #[schema(value_type = Option<Vec<Id>>)]
     pub ids: Option<Vec<u64>>,
     /// All that match; with `as_of`.
     pub query: Option<FilterBody>,
     /// Only sessions up to this id, as the list told it.
+    #[schema(value_type = Option<Id>)]
     pub as_of: Option<u64>,
     /// With `query`: these stay.
+    #[schema(value_type = Vec<Id>)]
     #[serde(default)]
     pub except: Vec<u64>,
     /// Must be true for an empty query, which means every session of every other user.
@@ -312,6 +325,7 @@ pub struct DeleteSessions {
 #[serde(deny_unknown_fields)]
 pub struct FilterBody {
     /// `rest`, `browser` or `other`.
+    #[schema(value_type = Option<SessionTypeWord>)]
     #[serde(rename = "type")]
     pub session_type: Option<String>,
     /// Words that must each occur in a column.
@@ -369,6 +383,7 @@ pub struct DeletedBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SkippedBody {
     /// Which.
+    #[schema(value_type = Id)]
     pub id: u64,
     /// `own_username` (end it under My Sessions) or `already_ended`.
     pub reason: &'static str,

@@ -151,7 +151,10 @@ async fn a_good_token_is_told_of_and_any_other_is_only_not_good() {
     for token in [anna.token.as_deref().unwrap(), client.token.as_deref().unwrap(), &unknown, "x", "%00"] {
         assert_eq!(look_at(&client, token).await, json!({ "active": false }), "{token}");
     }
-    introspect(&client, "").await.assert_problem(400, "'token' is missing");
+    for missing in ["", "token=", "token_type_hint=x"] {
+        introspect(&client, missing).await.assert_problem(400, "'token' is missing");
+    }
+    introspect(&client, "token=x&token=y").await.assert_problem(400, "occurs twice");
     client.post("/api/v1/introspect", json!({ "token": "x" })).await.assert_problem(415, "x-www-form-urlencoded");
 }
 
