@@ -56,6 +56,13 @@ for (const colorScheme of ["light", "dark"] as const) {
       expect(await barriers(admin.page)).toEqual([]);
     });
 
+    test("on Users", async ({ admin, open }) => {
+      for (const path of ["/users", "/users?user=keys"]) {
+        await open(admin.page, path);
+        expect(await barriers(admin.page), path).toEqual([]);
+      }
+    });
+
     test("on a phone", async ({ admin }) => {
       await admin.page.setViewportSize({ width: 375, height: 812 });
       expect(await barriers(admin.page)).toEqual([]);

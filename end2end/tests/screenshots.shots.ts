@@ -56,6 +56,12 @@ test("My Sessions", async ({ admin, open, consoleOf }) => {
   await picture(admin.page, "my-sessions");
 });
 
+test("Users", async ({ admin, open }) => {
+  await open(admin.page, "/users?user=Admin");
+  await open(admin.page, "/users");
+  await picture(admin.page, "users");
+});
+
 test("a console that has lost its server", async ({ admin, server, browserErrors }) => {
   browserErrors.expect(/WebSocket connection to .* failed/, /net::ERR_/);
   const lost = admin.page.waitForEvent("console", (message) => message.type() === "error");
