@@ -2,7 +2,10 @@
 
 use app::{
     principal::Principal,
-    session::store::{Activity, Purpose},
+    session::{
+        SessionType,
+        store::{Activity, Purpose},
+    },
 };
 use axum::{
     Extension, Json as JsonBody,
@@ -81,10 +84,12 @@ pub async fn introspect_many(
 /// A token that is not good says nothing else, whatever it is; nor does a client token, which is for nobody but us.
 fn look_at(state: &AppState, token: &str) -> Introspected {
     let checked = hash_of_presented(token).and_then(|hash| state.sessions.check(&hash, Activity::User));
-    let token_type = match checked.as_ref().map(|checked| checked.purpose) {
-        Some(Purpose::Everything) => "session",
-        Some(Purpose::Applications) => "app_password",
-        Some(Purpose::Rest(_)) | None => return Introspected::default(),
+    let token_type = match checked.as_ref().map(|checked| (checked.purpose, checked.session_type)) {
+        // Whoever registered it had nobody's word for the name.
+        Some((Purpose::Everything, SessionType::Other)) => "registered",
+        Some((Purpose::Everything, _)) => "session",
+        Some((Purpose::Applications, _)) => "app_password",
+        Some((Purpose::Rest(_), _)) | None => return Introspected::default(),
     };
     let found = checked.and_then(|checked| Some((role_in(state, &checked), state.sessions.store().get(checked.id)?)));
     // It may have ended since.

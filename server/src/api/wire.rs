@@ -111,7 +111,7 @@ pub struct Introspected {
     /// `administrator` or `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<&'static str>,
-    /// `session` or `app_password`.
+    /// `session`, `app_password`, or `registered`: under a name that nobody has proved to have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<&'static str>,
     /// The session's public number.

@@ -146,6 +146,10 @@ async fn a_good_token_is_told_of_and_any_other_is_only_not_good() {
     let told = look_at(&client, made["password"].as_str().unwrap()).await;
     assert_eq!((&told["active"], &told["token_type"]), (&json!(true), &json!("app_password")));
 
+    let registered = server.signed_in("anna", SessionType::Other).await;
+    let told = look_at(&client, registered.token.as_deref().unwrap()).await;
+    assert_eq!((&told["active"], &told["token_type"]), (&json!(true), &json!("registered")));
+
     admin.delete(&format!("/api/v1/sessions/{}", anna.id)).await;
     let unknown = "0".repeat(64);
     for token in [anna.token.as_deref().unwrap(), client.token.as_deref().unwrap(), &unknown, "x", "%00"] {
