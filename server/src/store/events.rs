@@ -73,6 +73,18 @@ impl Events {
         self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
     }
 
+    /// Whether any event is remembered that so many others are about to follow.
+    pub(crate) fn are_remembered_before(following: usize) -> bool {
+        following < REMEMBERED
+    }
+
+    /// Counts events that would be forgotten at once.
+    pub(crate) fn skip(&self, events: usize) {
+        let mut memory = self.lock();
+        memory.events.clear();
+        memory.newest += events as u64;
+    }
+
     /// The number of the newest event, now and whenever there is another.
     pub fn follow(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
@@ -121,6 +133,18 @@ mod tests {
         events.record((6..=12).map(ended));
         assert_eq!(events.after(3, 9), Err(Forgotten));
         assert_eq!(events.after(4, 99).map(|events| events.len()), Ok(8));
+    }
+
+    #[test]
+    fn what_would_be_forgotten_at_once_is_only_counted() {
+        let events = Events::new();
+        events.record((1..=5).map(ended));
+        assert!(!Events::are_remembered_before(8) && Events::are_remembered_before(7));
+        events.skip(100);
+        events.record((106..=113).map(ended));
+        assert_eq!(*events.follow().borrow(), 113);
+        assert_eq!(events.after(104, 9), Err(Forgotten));
+        assert_eq!(events.after(105, 1), Ok(vec![ended(106)]));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use app::{
 };
 
 use super::{
-    events::Event,
+    events::{Event, Events},
     journal::{Changes, Journal},
     loading::Loaded,
     purge::Purge,
@@ -308,21 +308,29 @@ impl Writer {
         let mut following = slots.len();
         for slots in slots.chunks(ROWS_UNDER_LOCK) {
             let mut ended = Vec::with_capacity(slots.len());
-            let mut whose = Vec::with_capacity(slots.len());
+            following -= slots.len();
+            // Of very many at once only the last are told: nobody could be told of the others later.
+            let are_told = Events::are_remembered_before(following);
+            let mut whose = Vec::new();
             let mut table = self.shared.table.write();
             for slot in slots {
                 if is_meant(&table, *slot) {
-                    whose.push((table.usernames.text(table.user(*slot)).clone(), table.session_type(*slot)));
+                    if are_told {
+                        whose.push((table.usernames.text(table.user(*slot)).clone(), table.session_type(*slot)));
+                    }
                     ended.push(table.leave(*slot));
                 }
             }
             if slots.len() < ROWS_UNDER_LOCK {
                 table.clear_up(slots.len());
             }
-            following -= slots.len();
             self.shared.ends.record(&ended, reason, following);
             drop(table);
             ids.extend(ended.iter().map(|session| session.id.0));
+            if !are_told {
+                self.shared.events.skip(ended.len());
+                continue;
+            }
             self.shared.events.record(ended.iter().zip(whose).map(|(ended, (username, session_type))| Event::Ended {
                 id: ended.id,
                 username,
