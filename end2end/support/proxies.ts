@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { type Agent, createServer, type IncomingMessage, request, type Server as HttpServer } from "node:http";
-import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -196,7 +196,15 @@ export type Seen = { method: string; url: string; headers: [name: string, value:
 export class Application {
   readonly seen: Seen[] = [];
 
-  private constructor(private readonly server: HttpServer) {}
+  /** Upgraded ones too, which the server itself forgets. */
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(private readonly server: HttpServer) {
+    server.on("connection", (socket) => {
+      this.sockets.add(socket);
+      socket.once("close", () => this.sockets.delete(socket));
+    });
+  }
 
   static async start(address: string): Promise<Application> {
     const application = new Application(createServer({ keepAliveTimeout: 60_000 }));
@@ -231,9 +239,9 @@ export class Application {
   }
 
   async stop(): Promise<void> {
-    this.server.closeAllConnections();
-    this.server.close();
-    await once(this.server, "close");
+    const closed = once(this.server.close(), "close");
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
   }
 
   private remember({ method, url, rawHeaders }: IncomingMessage, bodySha256: string): void {
