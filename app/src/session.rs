@@ -137,17 +137,6 @@ impl Standing {
     pub const MOST_DAYS: u64 = 366;
 }
 
-#[cfg(feature = "ssr")]
-impl Session {
-    /// When it ends if nothing happens.
-    pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
-        match &self.standing {
-            Some(standing) => standing.expires_at,
-            None => lifetimes.of(self.session_type).deadline(self.created_at, self.last_active_at),
-        }
-    }
-}
-
 impl Session {
     /// What the user calls the app password or client token; empty for other sessions.
     pub fn standing_name(&self) -> String {

@@ -1,16 +1,15 @@
 //! The document around a page.
 
 mod icon_sheet;
+mod my_sessions_forms;
+mod users;
 
 use leptos::{nonce::use_nonce, prelude::*};
 
-use self::icon_sheet::icon_sheet;
+use self::{icon_sheet::icon_sheet, my_sessions_forms::forms_html, users::users_html};
 use crate::{
     app::{App, is_scripted},
-    pages::{
-        PageData, WrittenHtml, my_sessions::standing::standing_html, sessions::row::rows_html,
-        users::written::users_html,
-    },
+    pages::{PageData, WrittenHtml, sessions::row::rows_html},
 };
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
@@ -35,7 +34,7 @@ pub fn shell() -> impl IntoView {
     let page = use_context::<PageData>();
     let written = match &page {
         Some(PageData::Sessions(data)) => rows_html(data),
-        Some(PageData::MySessions(data)) => standing_html(data),
+        Some(PageData::MySessions(data)) => forms_html(data),
         Some(PageData::Users(data)) => users_html(data),
         Some(PageData::SignIn(_) | PageData::Message(_)) | None => String::new(),
     };

@@ -1,9 +1,10 @@
 //! Configuration: flags and environment, validated once.
 
+mod of_type;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use app::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+use self::of_type::{OfType, of};
 use crate::client::{ForwardingHeader, TrustedProxies};
 
 /// Shows who is signed in, right now, and signs anyone out, at once.
@@ -308,31 +310,6 @@ impl CommonArgs {
             simulation,
         })
     }
-}
-
-/// A number that goes for the sessions of one type.
-#[derive(Clone, Copy, Debug)]
-struct OfType {
-    session_type: SessionType,
-    number: u32,
-}
-
-impl FromStr for OfType {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let read = text.split_once('=').and_then(|(session_type, number)| {
-            let number = number.parse().ok().filter(|number| *number > 0)?;
-            Some(Self { session_type: SessionType::parse(session_type)?, number })
-        });
-        read.ok_or_else(|| "write rest, browser or other, an equals sign and a number, like browser=60".to_owned())
-    }
-}
-
-/// The number of a type, the last one that is given, or that of all.
-fn of(given: &[OfType], session_type: SessionType, of_all: u32) -> u64 {
-    let of_type = given.iter().rev().find(|one| one.session_type == session_type);
-    of_type.map_or(of_all, |one| one.number).into()
 }
 
 fn check_public_url(url: &Url) -> anyhow::Result<()> {

@@ -1,8 +1,5 @@
 //! My Sessions: where one is signed in oneself, and the end of the others.
 
-#[cfg(feature = "ssr")]
-pub(crate) mod standing;
-
 use std::sync::Arc;
 
 use leptos::{html, prelude::*, task::spawn_local};

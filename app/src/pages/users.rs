@@ -1,9 +1,6 @@
 //! Users: the accounts, for administrators. Everything on it is a plain form that the server writes; what comes alive is
 //! only the end of the session that looks.
 
-#[cfg(feature = "ssr")]
-pub(crate) mod written;
-
 use leptos::prelude::*;
 
 use super::{UsersData, WrittenHtml};

@@ -35,6 +35,16 @@ pub struct NewSession {
     pub standing: Option<Arc<Standing>>,
 }
 
+impl Session {
+    /// When it ends if nothing happens.
+    pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
+        match &self.standing {
+            Some(standing) => standing.expires_at,
+            None => lifetimes.of(self.session_type).deadline(self.created_at, self.last_active_at),
+        }
+    }
+}
+
 impl NewSession {
     /// When it ends if nothing happens.
     pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The content of the page.
-pub(crate) fn users_html(data: &UsersData) -> String {
+pub(super) fn users_html(data: &UsersData) -> String {
     let Users { chosen, notice, error, now, .. } = &data.users;
     let notice = notice.clone().map(|notice| view! { <p class="notice" role="status">{notice}</p> });
     let error = error.clone().map(|error| view! { <p class="notice error" role="alert">{error}</p> });

@@ -52,7 +52,7 @@ const CLIENT_TOKEN: Kind = Kind {
 };
 
 /// The sections below the table.
-pub(crate) fn standing_html(data: &MySessionsData) -> String {
+pub(super) fn forms_html(data: &MySessionsData) -> String {
     let username = data.viewer.username.to_string();
     let tokens = (data.viewer.role == Role::Administrator)
         .then(|| section(&CLIENT_TOKEN, data.client_token.clone(), username.clone()));

@@ -1,0 +1,100 @@
+//! How sessions leave the table: those of a selection, and those past a deadline.
+
+use app::{
+    session::{
+        Lifetimes,
+        selection::Deleted,
+        store::{Deletion, EndReason},
+    },
+    time::Timestamp,
+};
+
+use super::{ROWS_UNDER_LOCK, Writer};
+use crate::store::{
+    events::{Event, Events},
+    selection,
+    table::{Slot, Table},
+};
+
+impl Writer {
+    /// Takes a selection out of the table.
+    pub(super) fn delete(&self, deletion: &Deletion) -> (Deleted, Vec<u64>) {
+        let Deletion { selection, spare, now, .. } = deletion;
+        let chosen = selection::choose(&self.shared.table.read(), selection, spare.as_deref(), *now);
+        let ended = self.end(&chosen.slots, deletion.reason, *now, |_, _| true);
+        (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
+    }
+
+    /// Takes sessions past a deadline out of the table. One that is touched meanwhile stays. Looks at the sessions only
+    /// when the first of their deadlines has come.
+    pub(super) fn sweep(&mut self, lifetimes: &Lifetimes, now: Timestamp) -> Vec<u64> {
+        if self.deadlines.is_some_and(|(of, first)| of == *lifetimes && now < first) {
+            return Vec::new();
+        }
+        let is_over = |table: &Table, slot: Slot| now >= table.deadline(slot, lifetimes);
+        let mut slots = Vec::new();
+        // No session that is established from now on has an earlier one.
+        let mut first = lifetimes.first_deadline(now);
+        {
+            let table = self.shared.table.read();
+            for slot in table.slots() {
+                if is_over(&table, slot) {
+                    slots.push(slot);
+                } else {
+                    first = first.min(table.deadline(slot, lifetimes));
+                }
+            }
+        }
+        let ended = self.end(&slots, EndReason::Expired, now, is_over);
+        // What was touched meanwhile has another deadline, which was not looked at.
+        self.deadlines = (ended.len() == slots.len()).then_some((*lifetimes, first));
+        ended
+    }
+
+    /// Takes those of the slots out of the table that are still meant. Slots found before stay valid, because nothing
+    /// else changes the table.
+    fn end(
+        &self,
+        slots: &[Slot],
+        reason: EndReason,
+        at: Timestamp,
+        is_meant: impl Fn(&Table, Slot) -> bool,
+    ) -> Vec<u64> {
+        let mut ids = Vec::with_capacity(slots.len());
+        let mut following = slots.len();
+        for slots in slots.chunks(ROWS_UNDER_LOCK) {
+            let mut ended = Vec::with_capacity(slots.len());
+            following -= slots.len();
+            // Of very many at once only the last are told: nobody could be told of the others later.
+            let are_told = Events::are_remembered_before(following);
+            let mut whose = Vec::new();
+            let mut table = self.shared.table.write();
+            for slot in slots {
+                if is_meant(&table, *slot) {
+                    if are_told {
+                        whose.push((table.usernames.text(table.user(*slot)).clone(), table.session_type(*slot)));
+                    }
+                    ended.push(table.leave(*slot));
+                }
+            }
+            if slots.len() < ROWS_UNDER_LOCK {
+                table.clear_up(slots.len());
+            }
+            self.shared.ends.record(&ended, reason, following);
+            drop(table);
+            ids.extend(ended.iter().map(|session| session.id.0));
+            if !are_told {
+                self.shared.events.skip(ended.len());
+                continue;
+            }
+            self.shared.events.record(ended.iter().zip(whose).map(|(ended, (username, session_type))| Event::Ended {
+                id: ended.id,
+                username,
+                session_type,
+                reason,
+                at,
+            }));
+        }
+        ids
+    }
+}
