@@ -77,7 +77,7 @@ struct CommonArgs {
     /// A session ends this many hours after sign-in, however active
     #[arg(long, env = "KEEPWATCH_LIFETIME_HOURS", value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
     lifetime_hours: u32,
-    /// The same for sessions of one type: rest=MINUTES, browser=MINUTES or other=MINUTES; repeat for several
+    /// Minutes without activity for sessions of one type, such as browser=60; rest, browser or other; repeat for several
     #[arg(
         long = "idle-minutes-of",
         env = "KEEPWATCH_IDLE_MINUTES_OF",
@@ -85,7 +85,7 @@ struct CommonArgs {
         value_delimiter = ','
     )]
     idle_minutes_of: Vec<OfType>,
-    /// The same for sessions of one type: rest=HOURS, browser=HOURS or other=HOURS; repeat for several
+    /// Hours after sign-in for sessions of one type, such as rest=2; rest, browser or other; repeat for several
     #[arg(
         long = "lifetime-hours-of",
         env = "KEEPWATCH_LIFETIME_HOURS_OF",

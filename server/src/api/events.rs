@@ -24,6 +24,8 @@ use crate::{
 
 /// How often a stream without events says that it is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// Some events are not known any more: the list has to be read again.
+const RESYNC: &str = "resync";
 /// How many events are taken at a time.
 const PORTION: usize = 256;
 
@@ -52,12 +54,11 @@ pub async fn follow(
     let now = *newest.borrow();
     let last_read = headers.get("last-event-id").map(|id| number_in(&state, id.to_str().unwrap_or_default()));
     let (begin, first) = match last_read {
-        None => (now, Frame::default().event("ready").id(id_of(&state, now)).data("{}")),
-        Some(Some(number)) if state.store.events().after(number, 0).is_ok() => {
-            (number, Frame::default().event("ready").id(id_of(&state, number)).data("{}"))
-        }
-        Some(_) => (now, resync(&state, now)),
+        None => (now, "ready"),
+        Some(Some(number)) if state.store.events().after(number, 0).is_ok() => (number, "ready"),
+        Some(_) => (now, RESYNC),
     };
+    let first = mark(&state, first, begin);
     let following = Following { state, newest, ended, read: begin };
     let frames = stream::iter([first]).chain(following.frames()).map(Ok::<_, Infallible>);
     // A proxy that collects what comes would keep it until the end.
@@ -98,7 +99,7 @@ impl Following {
             Ok(events) => Some(events.into_iter().map(|event| self.frame(event)).collect()),
             Err(Forgotten) => {
                 self.read = *self.newest.borrow();
-                Some(vec![resync(&self.state, self.read)])
+                Some(vec![mark(&self.state, RESYNC, self.read)])
             }
         }
     }
@@ -125,9 +126,9 @@ impl Following {
     }
 }
 
-/// Some events are not known any more: the list has to be read again.
-fn resync(state: &AppState, number: u64) -> Frame {
-    Frame::default().event("resync").id(id_of(state, number)).data("{}")
+/// Where a stream stands, and nothing else.
+fn mark(state: &AppState, name: &str, number: u64) -> Frame {
+    Frame::default().event(name).id(id_of(state, number)).data("{}")
 }
 
 /// The id of an event: the process, because its numbers begin again with it, and the number.
