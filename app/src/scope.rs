@@ -15,11 +15,14 @@ pub enum Scope {
     SessionsCreate,
     /// Delete sessions.
     SessionsDelete,
+    /// Read `/metrics`.
+    Metrics,
 }
 
 impl Scope {
     /// Every scope, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Introspect, Self::SessionsRead, Self::SessionsCreate, Self::SessionsDelete];
+    pub const ALL: [Self; 5] =
+        [Self::Introspect, Self::SessionsRead, Self::SessionsCreate, Self::SessionsDelete, Self::Metrics];
 
     /// The word in JSON and forms.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Scope {
             Self::SessionsRead => "sessions:read",
             Self::SessionsCreate => "sessions:create",
             Self::SessionsDelete => "sessions:delete",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -42,11 +46,13 @@ impl Scope {
             Self::SessionsRead => 2,
             Self::SessionsCreate => 4,
             Self::SessionsDelete => 8,
+            Self::Metrics => 16,
         }
     }
 }
 
-/// A set of scopes, as the sum of a bit for each: 1 introspect, 2 sessions:read, 4 sessions:create, 8 sessions:delete.
+/// A set of scopes, as the sum of a bit for each: 1 introspect, 2 sessions:read, 4 sessions:create, 8 sessions:delete,
+/// 16 metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scopes(pub u8);

@@ -1,5 +1,7 @@
-//! Configuration: flags and environment, validated once.
+//! Configuration: flags, environment and a file, validated once.
 
+mod arguments;
+mod file;
 mod of_type;
 
 use std::{
@@ -9,191 +11,18 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use app::{
-    principal::Role,
-    session::{Lifetime, Lifetimes, SessionType, search::Network},
-};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use app::session::{Lifetime, Lifetimes, SessionType};
 use url::Url;
 
-use self::of_type::{OfType, of};
-use crate::client::{ForwardingHeader, TrustedProxies};
-
-/// Shows who is signed in, right now, and signs anyone out, at once.
-#[derive(Debug, Parser)]
-#[command(name = "keepwatch", version, arg_required_else_help = true)]
-pub struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Serve the console, REST and forward-auth
-    Serve(ServeArgs),
-    /// Serve simulated sessions from a throw-away store
-    Demo(DemoArgs),
-    /// Manage accounts while the server is stopped
-    #[command(subcommand)]
-    User(UserCommand),
-}
-
-/// Flags of `serve`.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// The data directory: accounts and sessions; made if it is not there
-    #[arg(long, env = "KEEPWATCH_DATA_DIR", value_name = "DIR", default_value = "keepwatch-data")]
-    pub data_dir: PathBuf,
-    #[command(flatten)]
-    common: CommonArgs,
-}
-
-/// Flags of `demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// How many simulated sessions to start with
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    pub sessions: u32,
-    #[command(flatten)]
-    common: CommonArgs,
-}
-
-#[derive(Debug, Args)]
-struct CommonArgs {
-    /// Address and port to listen on; port 0 picks a free one
-    #[arg(long, env = "KEEPWATCH_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000")]
-    listen: SocketAddr,
-    /// Where browsers see Keepwatch; decides cookies and which Origin is ours [default: http on the listen address]
-    #[arg(long, env = "KEEPWATCH_PUBLIC_URL", value_name = "URL")]
-    public_url: Option<Url>,
-    /// The name of this server in the session list [default: the host name]
-    #[arg(long, env = "KEEPWATCH_SERVER_NAME", value_name = "NAME")]
-    server_name: Option<String>,
-    /// A session ends after this many minutes without activity
-    #[arg(long, env = "KEEPWATCH_IDLE_MINUTES", value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
-    idle_minutes: u32,
-    /// A session ends this many hours after sign-in, however active
-    #[arg(long, env = "KEEPWATCH_LIFETIME_HOURS", value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
-    lifetime_hours: u32,
-    /// Minutes without activity for sessions of one type, such as browser=60; rest, browser or other; repeat for several
-    #[arg(
-        long = "idle-minutes-of",
-        env = "KEEPWATCH_IDLE_MINUTES_OF",
-        value_name = "TYPE=MINUTES",
-        value_delimiter = ','
-    )]
-    idle_minutes_of: Vec<OfType>,
-    /// Hours after sign-in for sessions of one type, such as rest=2; rest, browser or other; repeat for several
-    #[arg(
-        long = "lifetime-hours-of",
-        env = "KEEPWATCH_LIFETIME_HOURS_OF",
-        value_name = "TYPE=HOURS",
-        value_delimiter = ','
-    )]
-    lifetime_hours_of: Vec<OfType>,
-    /// How many sessions a user may be signed in to at a time; beyond it the oldest ends [default: no limit]
-    #[arg(long, env = "KEEPWATCH_SESSIONS_PER_USER", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    sessions_per_user: Option<u64>,
-    /// An application that sign-in may return to (rd=), by its exact origin; repeat for several
-    #[arg(long = "application", env = "KEEPWATCH_APPLICATIONS", value_name = "ORIGIN", value_delimiter = ',')]
-    applications: Vec<Url>,
-    /// Let all hosts below this domain see the session cookie, so that applications on other hosts are signed in to;
-    /// docs/security.md says what that costs [default: only the host of the public URL]
-    #[arg(long, env = "KEEPWATCH_COOKIE_DOMAIN", value_name = "DOMAIN")]
-    cookie_domain: Option<String>,
-    /// A reverse proxy whose word on the client's address is taken: an address, or a network such as 10.0.0.0/8; repeat
-    /// for several
-    #[arg(long = "trusted-proxy", env = "KEEPWATCH_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
-    trusted_proxies: Vec<Network>,
-    /// The header in which trusted proxies name the client
-    #[arg(long, env = "KEEPWATCH_FORWARDING_HEADER", value_enum, default_value_t)]
-    forwarding_header: ForwardingHeader,
-    /// A file with the first administrator's password, instead of a random one that is printed
-    #[arg(long, env = "KEEPWATCH_ADMIN_PASSWORD_FILE", value_name = "FILE")]
-    admin_password_file: Option<PathBuf>,
-}
-
-/// `keepwatch user ...`.
-#[derive(Debug, Subcommand)]
-#[expect(missing_docs, reason = "clap would show docs of a flattened field as the command's help")]
-pub enum UserCommand {
-    /// Add an account
-    Add {
-        /// Its name
-        name: String,
-        /// What it may do
-        #[arg(long, value_enum, default_value_t = RoleArg::User)]
-        role: RoleArg,
-        #[command(flatten)]
-        password: PasswordArgs,
+use self::{arguments::Settings, of_type::of};
+pub use self::{
+    arguments::{
+        BackupArgs, Cli, Command, DataArgs, DemoArgs, LogArgs, LogFormat, PasswordArgs, RestoreArgs, RoleArg,
+        ServeArgs, UserCommand,
     },
-    /// Set a new password; ends the account's sessions
-    Passwd {
-        /// Its name
-        name: String,
-        #[command(flatten)]
-        password: PasswordArgs,
-    },
-    /// Refuse sign-in; ends the account's sessions
-    Disable {
-        /// Its name
-        name: String,
-        #[command(flatten)]
-        data: DataArgs,
-    },
-    /// Allow sign-in again
-    Enable {
-        /// Its name
-        name: String,
-        #[command(flatten)]
-        data: DataArgs,
-    },
-    /// List all accounts: name, role, state
-    List {
-        #[command(flatten)]
-        data: DataArgs,
-    },
-}
-
-/// Where the accounts are.
-#[derive(Debug, Args)]
-pub struct DataArgs {
-    /// The data directory
-    #[arg(long, env = "KEEPWATCH_DATA_DIR", value_name = "DIR", default_value = "keepwatch-data")]
-    pub data_dir: PathBuf,
-}
-
-/// Where a password comes from.
-#[derive(Debug, Args)]
-pub struct PasswordArgs {
-    /// Read the password from the first line of standard input instead of asking for it
-    #[arg(long)]
-    pub password_stdin: bool,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as the help of the flattened flags")]
-    pub data: DataArgs,
-}
-
-/// A role on the command line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum RoleArg {
-    /// Sees all sessions and deletes those of others
-    #[value(alias = "admin")]
-    Administrator,
-    /// Sees and ends their own sessions
-    User,
-}
-
-impl From<RoleArg> for Role {
-    fn from(role: RoleArg) -> Self {
-        match role {
-            RoleArg::Administrator => Self::Administrator,
-            RoleArg::User => Self::User,
-        }
-    }
-}
+    file::settings,
+};
+use crate::client::TrustedProxies;
 
 /// How the server runs, validated. The default is what `serve` does without flags, but for the host's name.
 #[derive(Clone, Debug)]
@@ -246,7 +75,7 @@ impl ServeArgs {
     /// # Errors
     /// Names the flag to change.
     pub fn into_config(self) -> anyhow::Result<Config> {
-        self.common.into_config(self.data_dir, None)
+        self.settings.into_config(self.data.data_dir, None)
     }
 }
 
@@ -256,11 +85,11 @@ impl DemoArgs {
     /// # Errors
     /// Names the flag to change.
     pub fn into_config(self, data_dir: &Path) -> anyhow::Result<Config> {
-        self.common.into_config(data_dir.to_owned(), Some(self.sessions))
+        self.settings.into_config(data_dir.to_owned(), Some(self.sessions))
     }
 }
 
-impl CommonArgs {
+impl Settings {
     fn into_config(self, data_dir: PathBuf, simulation: Option<u32>) -> anyhow::Result<Config> {
         if let Some(url) = &self.public_url {
             check_public_url(url)?;
@@ -365,7 +194,7 @@ mod tests {
 
     fn config(arguments: &[&str]) -> anyhow::Result<Config> {
         let arguments = ["keepwatch", "serve", "--server-name", "keep-01"].iter().chain(arguments);
-        match Cli::try_parse_from(arguments)?.command {
+        match Cli::read(arguments)?.command {
             Command::Serve(serve) => serve.into_config(),
             other => bail!("not serve: {other:?}"),
         }

@@ -7,6 +7,7 @@ pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod background;
+pub mod backup;
 pub mod client;
 pub mod clock;
 pub mod compression;
@@ -15,6 +16,7 @@ pub mod demo;
 pub mod forms;
 pub mod forward_auth;
 pub mod headers;
+pub mod health;
 mod json_writer;
 pub mod live;
 pub mod metrics;
@@ -45,6 +47,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 
     let tasks = state.tasks.clone();
     background::spawn(&state);
+    tasks.spawn(backup::answer(state.clone(), config.data_dir.clone()));
     if let Some(simulation) = config.simulation {
         demo::spawn(&state, simulation).await?;
     }

@@ -7,7 +7,7 @@ mod frame_json;
 mod held_order;
 pub mod hub;
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use app::{
     live::{CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
@@ -52,10 +52,10 @@ pub async fn upgrade(
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES).read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
     upgrade.on_upgrade(async move |socket| {
         let _waited_for = waited_for;
-        state.metrics.live_tabs.fetch_add(1, Ordering::Relaxed);
+        state.metrics.live_tabs.inc();
         let metrics = state.metrics.clone();
         Tab { state, asker, socket, frames: None, shown: None, order: None }.converse().await;
-        metrics.live_tabs.fetch_sub(1, Ordering::Relaxed);
+        metrics.live_tabs.dec();
     })
 }
 

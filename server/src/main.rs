@@ -1,10 +1,10 @@
 //! The `keepwatch` program.
 
-use std::{env::VarError, io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode};
 
-use clap::Parser;
 use server::{
-    config::{Cli, Command},
+    backup,
+    config::{Cli, Command, LogArgs, LogFormat},
     demo, run, user_command,
 };
 use tokio::{
@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match log_to_stderr().and_then(|()| execute(cli)) {
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    log_to_stderr(&cli.log);
+    match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("keepwatch: {error:#}");
@@ -26,33 +27,31 @@ fn main() -> ExitCode {
 }
 
 /// Writes the log to standard error, in colour only where somebody reads it on a terminal.
-fn log_to_stderr() -> anyhow::Result<()> {
-    let filter = match std::env::var("KEEPWATCH_LOG") {
-        Ok(filter) => EnvFilter::try_new(filter)
-            .map_err(|error| anyhow::anyhow!("KEEPWATCH_LOG is not a filter ({error}); write, for example, info"))?,
-        Err(VarError::NotPresent) => EnvFilter::new("info"),
-        Err(VarError::NotUnicode(_)) => anyhow::bail!("KEEPWATCH_LOG is not UTF-8; write, for example, info"),
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+fn log_to_stderr(log: &LogArgs) {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&log.filter))
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    Ok(())
+        .with_ansi(std::io::stderr().is_terminal());
+    match log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+    }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<()> {
+fn execute(command: Command) -> anyhow::Result<()> {
     // Server-side rendering and the live channel want more than one worker, whatever the machine.
     let workers = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     runtime.block_on(async {
-        match cli.command {
+        match command {
             Command::Serve(arguments) => serve(arguments.into_config()?).await,
             Command::Demo(arguments) => {
                 let data_dir = demo::data_dir()?;
                 serve(arguments.into_config(data_dir.path())?).await
             }
             Command::User(arguments) => user_command::execute(arguments).await,
+            Command::Backup(arguments) => backup::write(arguments).await,
+            Command::Restore(arguments) => backup::restore(&arguments),
         }
     })
 }

@@ -1,6 +1,10 @@
 //! Every route and every layer.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -22,7 +26,7 @@ use crate::{
         authenticate::{Access, ClientPrincipal, identify, require},
         csrf::is_from_another_site,
     },
-    forms, forward_auth, headers, live, metrics, pages,
+    forms, forward_auth, headers, health, live, metrics, pages,
     state::AppState,
     users,
 };
@@ -124,9 +128,9 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     for path in [paths::FORWARD_AUTH, "/forward-auth/", "/forward-auth/{*asked}"] {
         routes.add(path, Access::ForwardAuth, &FORWARDED, any(forward_auth::check));
     }
-    routes.add("/healthz", Public, &[Method::GET], get(metrics::healthz));
-    routes.add("/readyz", Public, &[Method::GET], get(metrics::readyz));
-    routes.add("/metrics", Api, &[Method::GET], get(metrics::show));
+    routes.add("/healthz", Public, &[Method::GET], get(health::healthz));
+    routes.add("/readyz", Public, &[Method::GET], get(health::readyz));
+    routes.add("/metrics", Client(Scope::Metrics), &[Method::GET], get(metrics::show));
     routes.add("/assets/{name}", Public, &[Method::GET], get(assets::show));
 
     let Routes { router, entries, .. } = routes;
@@ -181,15 +185,17 @@ async fn with_status_of_error(response: Response) -> Response {
 
 /// What happens around every request. One layer, because each costs allocations and copies that all requests pay.
 async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
+    let begun = Instant::now();
+    let uri = request.uri().clone();
     let answer = AssertUnwindSafe(answer(&state, request, next)).catch_unwind();
     let response = match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => after_panic(panic.as_ref()),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     };
-    let mut response = if is_api { as_problem(response) } else { response };
+    let mut response = if uri.path().starts_with("/api/") { as_problem(response) } else { response };
     headers::protect(&state, response.headers_mut());
+    state.metrics.count_answer(uri.path(), response.status(), begun.elapsed());
     response
 }
 

@@ -115,7 +115,10 @@ impl AppState {
         let sessions = Arc::new(sessions.with_most_of_user(config.sessions_per_user));
         let accounts = Arc::new(Accounts::open(store.clone(), sessions.clone())?);
         let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let started_at = sessions.now();
+        let metrics = Arc::new(Metrics::new(store.figures(), started_at)?);
         let sign_in = Arc::new(SignIn {
+            metrics: metrics.clone(),
             sessions: sessions.clone(),
             accounts: accounts.clone(),
             passwords: PasswordHasher::new(at_once)?,
@@ -123,13 +126,12 @@ impl AppState {
             cookie: cookie.clone(),
             redirects: Redirects::new(public_url.clone(), config.applications.clone()),
         });
-        let started_at = sessions.now();
         let tasks = TaskTracker::new();
         Ok(Self(Arc::new(Shared {
             hub: Arc::new(LiveHub::new(sessions.clone(), tasks.clone())),
             own_origins: OwnOrigins::new(&public_url),
             proxies: config.proxies.clone(),
-            metrics: Arc::default(),
+            metrics,
             demo: config.simulation.is_some(),
             client_notes: ClientNotes::new(sessions.clone()),
             app_passwords: AppPasswords::new(sessions.clone(), accounts.clone()),

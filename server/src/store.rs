@@ -17,6 +17,7 @@ mod dictionary;
 mod ends;
 mod events;
 mod feed;
+mod figures;
 mod journal;
 mod loading;
 mod matcher;
@@ -40,6 +41,7 @@ mod window;
 mod writer;
 
 use std::{
+    error::Error,
     fmt,
     net::IpAddr,
     path::Path,
@@ -66,7 +68,8 @@ use tokio::{
 pub use self::{
     dictionary::DescribeAgent,
     events::{Event, Events, Forgotten},
-    journal::Journal,
+    figures::Figures,
+    journal::{Journal, Kept},
     open_error::OpenError,
     queue::CloseError,
 };
@@ -111,11 +114,13 @@ impl RedbStore {
     /// # Errors
     /// [`OpenError`] when what is stored cannot be read.
     pub fn from_journal(journal: Journal, describe_agent: DescribeAgent) -> Result<Self, OpenError> {
+        let unusable =
+            |what: &str, error: &dyn Error| OpenError::Unusable { path: what.to_owned(), reason: error.to_string() };
         let mut table = Table::new(describe_agent);
         let loaded = journal.load(&mut table)?;
-        let shared = Arc::new(Shared::new(table));
+        let shared = Arc::new(Shared::new(table).map_err(|error| unusable("the metrics", &error))?);
         let queue = Queue::start(|commands| Writer::new(commands, journal, shared.clone(), loaded))
-            .map_err(|error| OpenError::Unusable { path: "the writer thread".to_owned(), reason: error.to_string() })?;
+            .map_err(|error| unusable("the writer thread", &error))?;
         Ok(Self { shared, queue: Arc::new(queue) })
     }
 
@@ -155,6 +160,11 @@ impl RedbStore {
         receiver
     }
 
+    /// What has been counted since the store was opened.
+    pub fn figures(&self) -> &Figures {
+        &self.shared.figures
+    }
+
     /// What has happened to sessions lately.
     pub fn events(&self) -> &Events {
         &self.shared.events
@@ -178,13 +188,13 @@ impl RedbStore {
         }
     }
 
-    /// All accounts by key, as stored. Asks the writer and blocks until it answers: for the start, not for requests.
+    /// What is kept beside the sessions. Asks the writer and blocks until it answers: not for requests.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub fn accounts(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    pub fn kept(&self) -> Result<Kept, StoreError> {
         let (reply, answer) = mpsc::sync_channel(1);
-        self.queue.send(Command::Accounts { reply })?;
+        self.queue.send(Command::Kept { reply })?;
         answer.recv().unwrap_or(Err(StoreError::Unavailable))
     }
 

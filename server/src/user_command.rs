@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, IsTerminal},
+    path::Path,
     sync::Arc,
 };
 
@@ -31,8 +32,8 @@ pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
         }
     };
     // Only `add` may be the first to use a directory; elsewhere a slip of the pen would make an empty one.
-    if !matches!(command, UserCommand::Add { .. }) && !data_dir.join("keepwatch.redb").exists() {
-        bail!("there is no keepwatch data in {}: check --data-dir", data_dir.display());
+    if !matches!(command, UserCommand::Add { .. }) {
+        must_have_data(data_dir)?;
     }
     let store = RedbStore::open(data_dir, user_agent::in_words)?;
     let clock = Arc::new(SystemClock::default());
@@ -42,6 +43,17 @@ pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
     let closed = store.close().context("closing the store");
     print!("{}", done?);
     closed
+}
+
+/// Refuses a directory that keepwatch has never used.
+///
+/// # Errors
+/// Says so.
+pub fn must_have_data(data_dir: &Path) -> anyhow::Result<()> {
+    if !data_dir.join("keepwatch.redb").exists() {
+        bail!("there is no keepwatch data in {}: check --data-dir", data_dir.display());
+    }
+    Ok(())
 }
 
 async fn act(accounts: &Accounts, now: Timestamp, command: UserCommand) -> anyhow::Result<String> {

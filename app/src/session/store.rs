@@ -138,6 +138,9 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [Self::Deleted, Self::EndedByUser, Self::SignedOut, Self::Replaced, Self::Expired];
+
     /// The word in URLs and close frames.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     auth::{authenticate::role_in, token::hash_of_presented},
+    metrics::Checker,
     state::AppState,
 };
 
@@ -86,11 +87,13 @@ fn look_at(state: &AppState, token: &str) -> Introspected {
     let checked = hash_of_presented(token).and_then(|hash| state.sessions.check(&hash, Activity::User));
     let token_type = match checked.as_ref().map(|checked| (checked.purpose, checked.session_type)) {
         // Whoever registered it had nobody's word for the name.
-        Some((Purpose::Everything, SessionType::Other)) => "registered",
-        Some((Purpose::Everything, _)) => "session",
-        Some((Purpose::Applications, _)) => "app_password",
-        Some((Purpose::Rest(_), _)) | None => return Introspected::default(),
+        Some((Purpose::Everything, SessionType::Other)) => Some("registered"),
+        Some((Purpose::Everything, _)) => Some("session"),
+        Some((Purpose::Applications, _)) => Some("app_password"),
+        Some((Purpose::Rest(_), _)) | None => None,
     };
+    state.metrics.count_check(Checker::Introspection, token_type.is_some());
+    let checked = checked.filter(|_| token_type.is_some());
     let found = checked.and_then(|checked| Some((role_in(state, &checked), state.sessions.store().get(checked.id)?)));
     // It may have ended since.
     let Some((role, session)) = found else { return Introspected::default() };
@@ -100,7 +103,7 @@ fn look_at(state: &AppState, token: &str) -> Introspected {
         sub: Some(session.username.clone()),
         username: Some(session.username),
         role: Some(role.as_str()),
-        token_type: Some(token_type),
+        token_type,
         session_id: Some(session.id.0),
         session_type: Some(session.session_type.as_str()),
         iat: Some(session.created_at.as_millis() / 1_000),

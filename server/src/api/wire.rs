@@ -80,7 +80,7 @@ pub struct ClientTokenBody {
     #[schema(value_type = String, format = DateTime, example = "2027-11-23T23:04:05.120Z")]
     #[serde(serialize_with = "rfc_3339")]
     pub expires_at: Timestamp,
-    /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`.
+    /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`, `metrics`.
     #[schema(value_type = Vec<ScopeWord>)]
     pub scopes: Vec<&'static str>,
 }
@@ -259,7 +259,7 @@ pub struct CreateClientToken {
     /// What it is for, 1 to 64 bytes.
     #[schema(min_length = 1, max_length = 64, example = "Wiki")]
     pub name: String,
-    /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`; at least one.
+    /// What it may do: `introspect`, `sessions:read`, `sessions:create`, `sessions:delete`, `metrics`; at least one.
     #[schema(value_type = Vec<ScopeWord>, min_items = 1, example = json!(["introspect"]))]
     pub scopes: Vec<String>,
     /// After how many days it ends, 1 to 366.

@@ -64,9 +64,35 @@ pub struct Lock {
 }
 
 /// The key under which the lock stands among the accounts: no name has it.
-const LOCK_KEY: &str = "\0lock";
+pub const LOCK_KEY: &str = "\0lock";
 /// The longest message of a lock, in bytes.
 const MESSAGE_BYTES: usize = 300;
+
+/// What is stored under a key.
+enum Record {
+    Account(Account),
+    Lock(Lock),
+}
+
+impl Record {
+    fn parse(key: &str, stored: &[u8]) -> anyhow::Result<Self> {
+        if key == LOCK_KEY {
+            let lock = serde_json::from_slice(stored).context("the lock is damaged or from a newer keepwatch")?;
+            return Ok(Self::Lock(lock));
+        }
+        let account = serde_json::from_slice(stored)
+            .with_context(|| format!("account '{key}' is damaged or from a newer keepwatch"))?;
+        Ok(Self::Account(account))
+    }
+}
+
+/// Whether all records can be read as accounts.
+///
+/// # Errors
+/// Names the one that cannot.
+pub fn verify(records: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
+    records.iter().try_for_each(|(key, stored)| Record::parse(key, stored).map(drop))
+}
 
 /// All accounts, by the key of their name.
 pub struct Accounts {
@@ -87,15 +113,14 @@ impl Accounts {
     /// When an account cannot be read; the message names it.
     pub fn open(store: RedbStore, sessions: Arc<Sessions>) -> anyhow::Result<Self> {
         let (mut by_key, mut roles, mut lock) = (HashMap::new(), HashMap::new(), None);
-        for (key, stored) in store.accounts().context("reading the accounts")? {
-            if key == LOCK_KEY {
-                lock = Some(serde_json::from_slice(&stored).context("the lock is damaged or from a newer keepwatch")?);
-                continue;
+        for (key, stored) in store.kept().context("reading the accounts")?.accounts {
+            match Record::parse(&key, &stored)? {
+                Record::Lock(read) => lock = Some(read),
+                Record::Account(account) => {
+                    roles.insert(account.name.clone(), account.role_now());
+                    by_key.insert(key, account);
+                }
             }
-            let account: Account = serde_json::from_slice(&stored)
-                .with_context(|| format!("account '{key}' is damaged or from a newer keepwatch"))?;
-            roles.insert(account.name.clone(), account.role_now());
-            by_key.insert(key, account);
         }
         let (by_key, roles, lock) = (RwLock::new(by_key), RwLock::new(roles), RwLock::new(lock));
         Ok(Self { store, sessions, by_key, roles, lock, changing: Mutex::new(()) })

@@ -18,7 +18,7 @@ use axum::{
 use http::{StatusCode, header::AUTHORIZATION};
 
 use super::{app_passwords::Basic, token::hash_of_presented};
-use crate::{api::problem::Problem, forward_auth, state::AppState};
+use crate::{api::problem::Problem, forward_auth, metrics::Checker, state::AppState};
 
 /// The token that a request presented, good or not.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,10 @@ pub fn identify(state: &AppState, request: &mut Request) {
     let path = request.uri().path();
     // Whether an app password is one of the user who is named shows only afterwards.
     let activity = if username.is_some() { Activity::Background } else { activity_of(path) };
-    let Some(checked) = state.sessions.check(token, activity) else { return };
+    let checked = state.sessions.check(token, activity);
+    let by = if paths::is_forward_auth(path) { Checker::ForwardAuth } else { Checker::Request };
+    state.metrics.count_check(by, checked.is_some());
+    let Some(checked) = checked else { return };
     let role = role_in(state, &checked);
     let purpose = checked.purpose;
     let is_registered = checked.session_type == SessionType::Other && purpose == Purpose::Everything;

@@ -19,6 +19,7 @@ use super::{
     token::SessionToken,
     username::{self, Username},
 };
+use crate::metrics::Metrics;
 
 /// How long a sign-in waits for others of the same account or address to get their outcome.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,6 +38,8 @@ pub struct SignIn {
     pub cookie: SessionCookie,
     /// Where a browser may be sent.
     pub redirects: Redirects,
+    /// Where sign-ins are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl SignIn {
@@ -45,6 +48,18 @@ impl SignIn {
     /// # Errors
     /// As [`Authority::sign_in`].
     pub async fn with_password(
+        &self,
+        typed_name: &str,
+        password: &str,
+        session_type: SessionType,
+        client: Client,
+    ) -> Result<(SessionToken, Session), AppError> {
+        let outcome = self.try_password(typed_name, password, session_type, client).await;
+        self.metrics.count_sign_in(&outcome);
+        outcome
+    }
+
+    async fn try_password(
         &self,
         typed_name: &str,
         password: &str,

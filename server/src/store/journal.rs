@@ -42,6 +42,15 @@ pub struct Journal {
     database: Option<Database>,
 }
 
+/// What is kept beside the sessions, as stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Accounts by the key of their name.
+    pub accounts: Vec<(String, Vec<u8>)>,
+    /// The id that the next session gets.
+    pub next_id: u64,
+}
+
 /// What one commit makes durable, all or nothing.
 #[derive(Default)]
 pub(crate) struct Changes {
@@ -162,19 +171,31 @@ impl Journal {
         self.read(|database| loading::load(database, table)).map_err(|error| self.medium.blame(error))
     }
 
-    /// All accounts by key.
+    /// What is kept beside the sessions.
     ///
     /// # Errors
-    /// What the database says.
-    pub(crate) fn accounts(&self) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
-        self.read(|database| {
-            let accounts = database.begin_read()?.open_table(ACCOUNTS)?;
-            accounts
+    /// [`OpenError`], when it cannot be read.
+    pub fn kept(&self) -> Result<Kept, OpenError> {
+        let kept = self.read(|database| {
+            let transaction = database.begin_read()?;
+            let next_id = transaction.open_table(META)?.get("next_id")?.map_or(1, |next_id| next_id.value());
+            let accounts = transaction.open_table(ACCOUNTS)?;
+            let accounts = accounts
                 .iter()?
                 .map(|account| account.map(|(key, value)| (key.value().to_owned(), value.value().to_vec())))
-                .collect::<Result<_, _>>()
-                .map_err(redb::Error::from)
-        })
+                .collect::<Result<_, _>>()?;
+            Ok(Kept { accounts, next_id })
+        });
+        kept.map_err(|error| self.medium.blame(error))
+    }
+
+    /// Puts this in place of what is kept, and ends all sessions, in one commit.
+    ///
+    /// # Errors
+    /// [`OpenError`]. What was there is then there still, unless the commit itself failed.
+    pub fn restore(&mut self, kept: &Kept) -> Result<(), OpenError> {
+        let restored = self.read(|database| in_one_commit(database, |transaction| write_kept(transaction, kept)));
+        restored.map_err(|error| self.medium.blame(error))
     }
 
     /// Closes the journal; it can then only be opened again.
@@ -246,14 +267,26 @@ fn foreign(path: String) -> OpenError {
 }
 
 fn make_tables(database: &Database) -> Result<(), redb::Error> {
-    in_one_commit(database, |transaction| {
-        transaction.open_table(META)?.insert("schema", SCHEMA)?;
-        transaction.open_table(SESSIONS)?;
-        transaction.open_table(TOMBSTONES)?;
-        transaction.open_table(TEXTS)?;
-        transaction.open_table(ACCOUNTS)?;
-        Ok(())
-    })
+    in_one_commit(database, |transaction| write_kept(transaction, &Kept { accounts: Vec::new(), next_id: 1 }))
+}
+
+/// Makes the tables anew, without sessions.
+fn write_kept(transaction: &WriteTransaction, kept: &Kept) -> Result<(), redb::Error> {
+    transaction.delete_table(SESSIONS)?;
+    transaction.delete_table(TOMBSTONES)?;
+    transaction.delete_table(TEXTS)?;
+    transaction.delete_table(ACCOUNTS)?;
+    let mut meta = transaction.open_table(META)?;
+    meta.insert("schema", SCHEMA)?;
+    meta.insert("next_id", kept.next_id)?;
+    transaction.open_table(SESSIONS)?;
+    transaction.open_table(TOMBSTONES)?;
+    transaction.open_table(TEXTS)?;
+    let mut accounts = transaction.open_table(ACCOUNTS)?;
+    for (key, value) in &kept.accounts {
+        accounts.insert(key.as_str(), value.as_slice())?;
+    }
+    Ok(())
 }
 
 fn in_one_commit(

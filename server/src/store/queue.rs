@@ -20,15 +20,13 @@ use app::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::writer::Writer;
+use super::{journal::Kept, writer::Writer};
 
 /// Commands that may wait. Beyond it, a command is refused at once instead of waiting longer than its sender would.
 const CAPACITY: usize = 4_096;
 
 /// Where the answer to a command goes. Dropped without one, it tells that the outcome is unknown.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-/// Accounts as stored, by key.
-pub(crate) type AccountRecords = Vec<(String, Vec<u8>)>;
 
 /// What the writer is asked to do.
 pub(crate) enum Command {
@@ -38,7 +36,7 @@ pub(crate) enum Command {
     Sweep { lifetimes: Lifetimes, now: Timestamp, reply: Reply<u64> },
     Flush { reply: Reply<()> },
     PutAccount { key: String, value: Option<Vec<u8>>, reply: Reply<()> },
-    Accounts { reply: SyncSender<Result<AccountRecords, StoreError>> },
+    Kept { reply: SyncSender<Result<Kept, StoreError>> },
 }
 
 /// Why a store could not be closed as it should.

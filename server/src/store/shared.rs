@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ends::Ends, events::Events, feed::Feed, table::Table};
+use super::{ends::Ends, events::Events, feed::Feed, figures::Figures, table::Table};
 
 /// How long the writer lets readers pass before it has them wait.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -22,18 +22,20 @@ pub(crate) struct Shared {
     pub(crate) feed: Feed,
     pub(crate) ends: Ends,
     pub(crate) events: Events,
+    pub(crate) figures: Figures,
     writable: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(table: Table) -> Self {
-        Self {
+    pub(crate) fn new(table: Table) -> prometheus::Result<Self> {
+        Ok(Self {
             table: TableLock(RwLock::new(table)),
             feed: Feed::new(),
             ends: Ends::default(),
             events: Events::new(),
+            figures: Figures::new()?,
             writable: AtomicBool::new(true),
-        }
+        })
     }
 
     /// Announces all changes so far.

@@ -220,12 +220,12 @@ impl Writer {
                 batch.accounts.push((key, value));
                 batch.answers.push(answer(reply, ()));
             }
-            Command::Accounts { reply } => {
-                let accounts = self.journal.accounts().map_err(|error| {
+            Command::Kept { reply } => {
+                let kept = self.journal.kept().map_err(|error| {
                     tracing::error!("the accounts cannot be read: {error}");
                     StoreError::Unavailable
                 });
-                _ = reply.send(accounts);
+                _ = reply.send(kept);
             }
         }
     }
@@ -251,7 +251,7 @@ impl Writer {
                 _ = reply.send(Err(StoreError::OutcomeUnknown));
             }
             Command::Flush { reply } | Command::PutAccount { reply, .. } => _ = reply.send(Err(REFUSED)),
-            Command::Accounts { reply } => _ = reply.send(Err(REFUSED)),
+            Command::Kept { reply } => _ = reply.send(Err(REFUSED)),
         }
     }
 
@@ -274,6 +274,7 @@ impl Writer {
         let admit = |created: Created| {
             let slot = table.insert(&created.row());
             let session = table.session(slot);
+            self.shared.figures.count_created(session.session_type);
             events.push(Event::SignedIn(Arc::new(session.clone())));
             answer(created.reply, session)
         };
@@ -305,8 +306,10 @@ impl Writer {
         if changes.is_empty() {
             return Ok(());
         }
+        let begun = Instant::now();
         match self.journal.commit(&changes) {
             Ok(()) => {
+                self.shared.figures.commits.observe(begun.elapsed().as_secs_f64());
                 self.durable_next_id = self.next_id;
                 self.noted.clear();
                 self.texts.settle();
@@ -315,6 +318,7 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!("a commit failed, the journal is going to be opened again: {error}");
+                self.shared.figures.failed_commits.inc();
                 self.shared.set_writable(false);
                 self.keep_for_later(changes);
                 Err(StoreError::OutcomeUnknown)

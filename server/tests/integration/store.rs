@@ -268,9 +268,9 @@ async fn accounts_survive_a_restart() {
         store.put_account(key.to_owned(), Some(value.into())).await.unwrap();
     }
     let expected = [("anna".to_owned(), b"2".to_vec()), ("ben".to_owned(), b"3".to_vec())];
-    assert_eq!(store.accounts().unwrap(), expected);
+    assert_eq!(store.kept().unwrap().accounts, expected);
     store.close().unwrap();
-    assert_eq!(open(&dir).accounts().unwrap(), expected);
+    assert_eq!(open(&dir).kept().unwrap().accounts, expected);
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Writer {
                 table.clear_up(slots.len());
             }
             self.shared.ends.record(&ended, reason, following);
+            self.shared.figures.count_ended(reason, ended.len());
             drop(table);
             ids.extend(ended.iter().map(|session| session.id.0));
             if !are_told {
