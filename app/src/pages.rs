@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     principal::Role,
     scope::Scopes,
-    session::{Session, SessionId, column::Columns, page::Page, query::SessionQuery, selection::DeletePreview},
+    session::{
+        Lifetimes, Session, SessionId, column::Columns, page::Page, query::SessionQuery, selection::DeletePreview,
+    },
     time::Timestamp,
 };
 
@@ -99,6 +101,8 @@ pub struct SessionsData {
     pub columns: Columns,
     /// When the page was made.
     pub now: Timestamp,
+    /// The deadlines of sessions.
+    pub lifetimes: Lifetimes,
     /// A deletion to confirm, for browsers without JavaScript.
     pub confirm: Option<Confirm>,
     /// What the last form did: "2 sessions deleted."

@@ -131,6 +131,11 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// When it ends, used or not.
+    pub const fn deadlines(&self) -> Deadlines {
+        Deadlines { idle_timeout: None, absolute_lifetime: self.expires_at }
+    }
+
     /// The longest name, in bytes.
     pub const NAME_BYTES: usize = 64;
     /// The longest life.
@@ -138,6 +143,14 @@ impl Standing {
 }
 
 impl Session {
+    /// When it ends if nothing happens.
+    pub fn deadlines(&self, lifetimes: &Lifetimes) -> Deadlines {
+        match &self.standing {
+            Some(standing) => standing.deadlines(),
+            None => lifetimes.of(self.session_type).deadlines(self.created_at, self.last_active_at),
+        }
+    }
+
     /// What the user calls the app password or client token; empty for other sessions.
     pub fn standing_name(&self) -> String {
         self.standing.as_ref().map(|standing| standing.name.clone()).unwrap_or_default()
@@ -179,8 +192,25 @@ impl Client {
     }
 }
 
-/// The two deadlines of a session.
+/// When a session ends if nothing happens: by whichever deadline is first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// When its idle timeout is over; what is made to be kept has none.
+    pub idle_timeout: Option<Timestamp>,
+    /// When its absolute lifetime is over.
+    pub absolute_lifetime: Timestamp,
+}
+
+impl Deadlines {
+    /// The first of the two.
+    pub fn first(self) -> Timestamp {
+        self.idle_timeout.map_or(self.absolute_lifetime, |idle| idle.min(self.absolute_lifetime))
+    }
+}
+
+/// The two deadlines of a session, as times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u64; 2]", into = "[u64; 2]")]
 pub struct Lifetime {
     /// A session ends this long after it was last active.
     pub idle_timeout: Duration,
@@ -190,8 +220,25 @@ pub struct Lifetime {
 
 impl Lifetime {
     /// When a session ends if nothing happens.
-    pub fn deadline(&self, created_at: Timestamp, last_active_at: Timestamp) -> Timestamp {
-        last_active_at.plus(self.idle_timeout).min(created_at.plus(self.absolute_lifetime))
+    pub fn deadlines(&self, created_at: Timestamp, last_active_at: Timestamp) -> Deadlines {
+        Deadlines {
+            idle_timeout: Some(last_active_at.plus(self.idle_timeout)),
+            absolute_lifetime: created_at.plus(self.absolute_lifetime),
+        }
+    }
+}
+
+/// From seconds: idle timeout, absolute lifetime.
+impl From<[u64; 2]> for Lifetime {
+    fn from(seconds: [u64; 2]) -> Self {
+        let [idle_timeout, absolute_lifetime] = seconds.map(Duration::from_secs);
+        Self { idle_timeout, absolute_lifetime }
+    }
+}
+
+impl From<Lifetime> for [u64; 2] {
+    fn from(Lifetime { idle_timeout, absolute_lifetime }: Lifetime) -> Self {
+        [idle_timeout, absolute_lifetime].map(|time| time.as_secs())
     }
 }
 
@@ -203,7 +250,7 @@ impl Default for Lifetime {
 }
 
 /// The deadlines of the sessions of each type, in the order of [`SessionType::ALL`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifetimes(pub [Lifetime; 3]);
 
 impl Lifetimes {
@@ -220,7 +267,7 @@ impl Lifetimes {
 
     /// The first instant at which a session that is established `now` may end.
     pub fn first_deadline(&self, now: Timestamp) -> Timestamp {
-        self.0.iter().map(|lifetime| lifetime.deadline(now, now)).min().unwrap_or(now)
+        self.0.iter().map(|lifetime| lifetime.deadlines(now, now).first()).min().unwrap_or(now)
     }
 }
 
@@ -248,7 +295,10 @@ mod tests {
     fn a_session_ends_exactly_at_its_deadlines() {
         let lifetime = Lifetime::default();
         let at = |minutes: u64| Timestamp::from_millis(minutes * 60_000);
-        assert_eq!([lifetime.deadline(at(0), at(0)), lifetime.deadline(at(0), at(719))], [at(30), at(720)]);
+        assert_eq!(
+            [lifetime.deadlines(at(0), at(0)), lifetime.deadlines(at(0), at(719))].map(Deadlines::first),
+            [at(30), at(720)]
+        );
     }
 
     #[test]

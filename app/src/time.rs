@@ -60,15 +60,12 @@ impl Timestamp {
 
     /// How long before `now` this was: `now`, `12 s ago`, `3 min ago`, `5 h ago`, `2 days ago`.
     pub fn ago(self, now: Self) -> String {
-        let seconds = now.since(self).as_secs();
-        match seconds {
-            0..=1 => "now".to_owned(),
-            2..=59 => format!("{seconds} s ago"),
-            60..=3_599 => format!("{} min ago", seconds / 60),
-            3_600..=86_399 => format!("{} h ago", seconds / 3_600),
-            86_400..=172_799 => "1 day ago".to_owned(),
-            _ => format!("{} days ago", seconds / 86_400),
-        }
+        in_largest_unit(now.since(self)).map_or_else(|| "now".to_owned(), |time| time + " ago")
+    }
+
+    /// How long after `now` this will be: `now`, `in 12 s`, `in 3 min`, `in 5 h`, `in 2 days`.
+    pub fn ahead(self, now: Self) -> String {
+        in_largest_unit(self.since(now)).map_or_else(|| "now".to_owned(), |time| "in ".to_owned() + &time)
     }
 
     /// Year, month, day, hour, minute, second.
@@ -88,6 +85,20 @@ impl Timestamp {
         let year = year_of_era + era * 400 + u64::from(month <= 2);
         [year, month, day, second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60]
     }
+}
+
+/// Whole units, rounded down; `None` below two seconds.
+fn in_largest_unit(time: Duration) -> Option<String> {
+    let seconds = time.as_secs();
+    let (number, unit) = match seconds {
+        0..=1 => return None,
+        2..=59 => (seconds, "s"),
+        60..=3_599 => (seconds / 60, "min"),
+        3_600..=86_399 => (seconds / 3_600, "h"),
+        86_400..=172_799 => (1, "day"),
+        _ => (seconds / 86_400, "days"),
+    };
+    Some(format!("{number} {unit}"))
 }
 
 /// RFC 3339 with milliseconds and `Z`: `2026-11-23T23:04:05.120Z`.
@@ -138,5 +149,9 @@ mod tests {
     #[test]
     fn an_instant_of_the_future_is_now() {
         assert_eq!(Timestamp(10_000).ago(Timestamp(0)), "now");
+        assert_eq!(
+            [100, 1_800_000, 172_800_000].map(|at| Timestamp(at).ahead(Timestamp(0))),
+            ["now", "in 30 min", "in 2 days"]
+        );
     }
 }

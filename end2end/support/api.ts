@@ -67,6 +67,11 @@ export class Api {
     return created(await this.call("POST", "/api/v1/sessions", { session_type: "other", user_agent: "", ...other }));
   }
 
+  /** Makes an app password of this name. */
+  async appPassword(name: string, days: number): Promise<void> {
+    await created(await this.call("POST", "/api/v1/app-passwords", { name, expires_in_days: days }));
+  }
+
   private call(method: string, path: string, body?: unknown): Promise<Response> {
     return fetch(`${this.server.url}${path}`, {
       method,

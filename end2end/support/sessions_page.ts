@@ -1,7 +1,16 @@
 import { expect, type Locator, type Page } from "@playwright/test";
 
 /** Every column, in the order of the table. */
-export const COLUMNS = ["Username", "Session Type", "Address", "Last Active", "Server Name", "User Agent"] as const;
+export const COLUMNS = [
+  "Username",
+  "Session Type",
+  "Address",
+  "Last Active",
+  "Server Name",
+  "User Agent",
+  "Idle Timeout",
+  "Absolute Lifetime",
+] as const;
 export type Column = (typeof COLUMNS)[number];
 
 export type TypeFilter = "All" | "REST API only" | "Browser only" | "Other only";

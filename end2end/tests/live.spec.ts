@@ -57,7 +57,7 @@ test("the list does not move while a row is selected", async ({ admin, adminApi 
 test("last active follows what a user does", async ({ admin, server }) => {
   const dirk = await Api.signIn(server, "dirk");
   await admin.open("q=dirk");
-  const instant = () => admin.row("dirk").locator("time").getAttribute("datetime");
+  const instant = () => admin.row("dirk").locator(".last_active time").getAttribute("datetime");
   const before = await instant();
   const afterAnotherRequest = async () => {
     await dirk.isSignedIn();

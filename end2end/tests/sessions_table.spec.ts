@@ -7,7 +7,7 @@ import { expect, signIn, test } from "../support/test.ts";
 const HOSTILE_NAME = "<b>eve</b>";
 const HOSTILE_AGENTS = ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>"];
 
-test.use({ given: { users: ["anna", "type-anna", "sort-c"], administrators: ["carol", "dora", "erin", "hana"] } });
+test.use({ given: { users: ["anna", "type-anna", "sort-c", "frieda"], administrators: ["carol", "dora", "erin", "hana"] } });
 
 test.describe("the tiles", { tag: "@basic" }, () => {
   test("count a user on two devices as one user and two sessions", async ({ admin, anotherBrowser }) => {
@@ -30,7 +30,7 @@ test.describe("the columns", { tag: "@basic" }, () => {
     for (const text of ["bert", "Other", "10.20.4.17"]) {
       await expect(admin.row("bert").getByText(text, { exact: true })).toBeVisible();
     }
-    await expect(admin.row("bert").locator("time")).toHaveAttribute("datetime", /^\d{4}-\d\d-\d\dT.*Z$/);
+    await expect(admin.row("bert").locator(".last_active time")).toHaveAttribute("datetime", /^\d{4}-\d\d-\d\dT.*Z$/);
   });
 
   test("are shown and hidden, and stay so in the next browser", async ({ consoleOf }) => {
@@ -43,6 +43,22 @@ test.describe("the columns", { tag: "@basic" }, () => {
     expect(await carol.columns()).toEqual(chosen);
     expect(await (await consoleOf("carol")).columns()).toEqual(chosen);
     await carol.chooseColumns(["Username", "Session Type", "Address", "Last Active"]);
+  });
+
+  test("tell both deadlines where they are asked for, and of what is made to be kept its end", async ({ consoleOf, server }) => {
+    const erin = await consoleOf("erin");
+    const api = await Api.signIn(server, "frieda");
+    await api.appPassword("calendar", 30);
+    await erin.chooseColumns(["Username", "Session Type", "Idle Timeout", "Absolute Lifetime"]);
+    await erin.open("q=user:frieda");
+    const row = erin.row("frieda").filter({ hasNotText: "calendar" });
+    await expect(row.locator(".idle_timeout time")).toHaveText(/^in (29|30) min$/);
+    await expect(row.locator(".absolute_lifetime time")).toHaveText(/^in (11|12) h$/);
+    await expect(row.locator(".absolute_lifetime time")).toHaveAttribute("datetime", /^\d{4}-\d\d-\d\dT.*Z$/);
+    const kept = erin.row("frieda").filter({ hasText: "calendar" });
+    await expect(kept.locator(".idle_timeout time")).toHaveText("");
+    await expect(kept.locator(".absolute_lifetime time")).toHaveText(/^in (29|30) days$/);
+    await erin.chooseColumns(["Username", "Session Type", "Address", "Last Active"]);
   });
 
   test("sort the list both ways", async ({ consoleOf, adminApi, server }) => {
@@ -60,6 +76,8 @@ test.describe("the columns", { tag: "@basic" }, () => {
       "Server Name": ["sort-b", "sort-a", "sort-c"],
       "User Agent": ["sort-c", "sort-a", "sort-b"],
       "Last Active": ["sort-b", "sort-a", "sort-c"],
+      "Idle Timeout": ["sort-b", "sort-a", "sort-c"],
+      "Absolute Lifetime": ["sort-b", "sort-a", "sort-c"],
     };
     for (const [column, expected] of Object.entries(upwards) as [Column, string[]][]) {
       const directions = { ascending: expected, descending: expected.toReversed() };

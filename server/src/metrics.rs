@@ -212,7 +212,11 @@ pub async fn show(
     Extension(asker): Extension<Principal>,
 ) -> Result<impl IntoResponse, Problem> {
     state.sessions.administrators_only(&asker)?;
-    let page = state.store.list(&SessionQuery { limit: 1, ..SessionQuery::default() }, state.sessions.now());
+    let page = state.store.list(
+        &SessionQuery { limit: 1, ..SessionQuery::default() },
+        state.sessions.lifetimes(),
+        state.sessions.now(),
+    );
     let text = state.metrics.text(&page, state.store.is_writable()).map_err(|error| {
         tracing::error!("the metrics cannot be written: {error}");
         AppError::Internal

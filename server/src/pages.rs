@@ -84,6 +84,7 @@ pub async fn sessions(
         viewer: state.viewer(&asker),
         columns: state.sign_in.columns(&asker),
         now: state.sessions.now(),
+        lifetimes: *state.sessions.lifetimes(),
         problems: problems.iter().map(ToString::to_string).collect(),
         notice,
         bad_search,

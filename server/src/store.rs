@@ -258,15 +258,15 @@ impl SessionStore for RedbStore {
         table.find(id).map(|slot| table.session(slot))
     }
 
-    fn list(&self, query: &SessionQuery, now: Timestamp) -> Page {
+    fn list(&self, query: &SessionQuery, lifetimes: &Lifetimes, now: Timestamp) -> Page {
         if query.is_in_kept_order() {
-            return query::list(&self.shared.table.read(), query, now);
+            return query::list(&self.shared.table.read(), query, lifetimes, now);
         }
-        self.pass(|table| query::list(table, query, now))
+        self.pass(|table| query::list(table, query, lifetimes, now))
     }
 
-    fn ids(&self, filter: &Filter, sort: Sort, now: Timestamp) -> Vec<SessionId> {
-        let mut found = self.pass(|table| Found::new(table, filter, sort.column, now));
+    fn ids(&self, filter: &Filter, sort: Sort, lifetimes: &Lifetimes, now: Timestamp) -> Vec<SessionId> {
+        let mut found = self.pass(|table| Found::new(table, filter, sort.column, lifetimes, now));
         // A million sessions take a while to sort: nobody waits for the table meanwhile.
         let mut alike = found.sort();
         for texts in alike.of_each_place() {

@@ -71,15 +71,22 @@ impl Clock {
     }
 }
 
+/// How an instant is told beside another, now.
+pub(crate) type Tell = fn(Timestamp, Timestamp) -> String;
+
 /// An instant that follows signals; nothing while there is none.
-pub(crate) fn instant(clock: Clock, at: Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>) -> AnyView {
+pub(crate) fn instant(clock: Clock, tell: Tell, at: Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>) -> AnyView {
     let written = |write: fn(Clock, Timestamp) -> String| {
         let at = at.clone();
         text(move || at().map(|at| write(clock, at)).unwrap_or_default())
     };
+    let told = {
+        let at = at.clone();
+        text(move || at().map(|at| tell(at, clock.now.get())).unwrap_or_default())
+    };
     view! {
         <time datetime=written(|_, at| at.to_string()) title=written(Clock::exact)>
-            {written(|clock, at| at.ago(clock.now.get()))}
+            {told}
         </time>
         <span class="visually-hidden">{written(Clock::exact)}</span>
     }

@@ -23,6 +23,7 @@ use crate::{
     paths,
     server_fns::end_own_session,
     session::{Session, SessionId},
+    time::Timestamp,
 };
 
 /// One's own sessions as the page shows them. A handle: copies are the same.
@@ -212,8 +213,8 @@ fn OwnSession(own: Own, row: Row) -> impl IntoView {
                 row.text(|session| session.user_agent.to_string()),
                 row.text(|session| session.client.to_string()),
             )}
-            <td role="cell" class="created">{instant(own.clock, Arc::new(created))}</td>
-            <td role="cell" class="last_active">{instant(own.clock, Arc::new(last_active))}</td>
+            <td role="cell" class="created">{instant(own.clock, Timestamp::ago, Arc::new(created))}</td>
+            <td role="cell" class="last_active">{instant(own.clock, Timestamp::ago, Arc::new(last_active))}</td>
             <td role="cell" class="actions">{end}</td>
         </tr>
     }
@@ -262,7 +263,7 @@ fn name(session: &Session) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{session::SessionType, time::Timestamp};
+    use crate::session::SessionType;
 
     #[test]
     fn a_session_ends_by_a_name_of_its_own() {

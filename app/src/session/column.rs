@@ -18,12 +18,24 @@ pub enum Column {
     ServerName,
     /// "User Agent".
     UserAgent,
+    /// "Idle Timeout": the instant at which a session ends without activity.
+    IdleTimeout,
+    /// "Absolute Lifetime": the instant at which it ends in any case.
+    AbsoluteLifetime,
 }
 
 impl Column {
     /// Every column, in the order in which the table shows them.
-    pub const ALL: [Self; 6] =
-        [Self::Username, Self::SessionType, Self::Address, Self::LastActive, Self::ServerName, Self::UserAgent];
+    pub const ALL: [Self; 8] = [
+        Self::Username,
+        Self::SessionType,
+        Self::Address,
+        Self::LastActive,
+        Self::ServerName,
+        Self::UserAgent,
+        Self::IdleTimeout,
+        Self::AbsoluteLifetime,
+    ];
 
     /// The word in URLs, JSON and CSS.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +46,8 @@ impl Column {
             Self::LastActive => "last_active",
             Self::ServerName => "server_name",
             Self::UserAgent => "user_agent",
+            Self::IdleTimeout => "idle_timeout",
+            Self::AbsoluteLifetime => "absolute_lifetime",
         }
     }
 
@@ -46,6 +60,8 @@ impl Column {
             Self::LastActive => "Last Active",
             Self::ServerName => "Server Name",
             Self::UserAgent => "User Agent",
+            Self::IdleTimeout => "Idle Timeout",
+            Self::AbsoluteLifetime => "Absolute Lifetime",
         }
     }
 
@@ -114,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn server_name_and_user_agent_are_hidden_by_default() {
+    fn what_is_seldom_needed_is_hidden_by_default() {
         let shown: Vec<_> = Columns::default().iter().map(Column::label).collect();
         assert_eq!(shown, ["Username", "Session Type", "Address", "Last Active"]);
     }

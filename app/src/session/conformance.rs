@@ -45,7 +45,7 @@ pub async fn a_deleted_session_is_out(fresh: Fresh<'_>) {
     assert!(!is_live(&*store, 1));
     assert_eq!(store.get(session.id), None);
     assert!(store.of_user("anna").is_empty());
-    let page = store.list(&SessionQuery::default(), START);
+    let page = store.list(&SessionQuery::default(), &Lifetimes::default(), START);
     assert_eq!((page.total, page.counts, page.as_of), (0, Counts::default(), session.id));
 }
 
@@ -97,7 +97,7 @@ pub async fn a_touch_never_brings_a_session_back(fresh: Fresh<'_>) {
     store.touch(id, after(1));
     assert_eq!(store.check(&token(1), &Lifetimes::default(), after(1), Activity::User), None);
     store.flush().await.expect("the store takes changes");
-    assert_eq!((store.get(id), store.list(&SessionQuery::default(), START).total), (None, 0));
+    assert_eq!((store.get(id), store.list(&SessionQuery::default(), &Lifetimes::default(), START).total), (None, 0));
 }
 
 /// User activity does, streaming and polling do not, and nothing moves it back.
@@ -159,7 +159,7 @@ pub async fn ids_increase_and_are_never_used_again(fresh: Fresh<'_>) {
         assert!(id > newest, "{id} came after {newest}");
         newest = id;
         delete(&*store, everything(), None).await;
-        assert_eq!(store.list(&SessionQuery::default(), START).as_of, newest);
+        assert_eq!(store.list(&SessionQuery::default(), &Lifetimes::default(), START).as_of, newest);
     }
 }
 
@@ -173,7 +173,7 @@ pub async fn pages_partition_the_list_in_every_order(fresh: Fresh<'_>) {
     for (column, descending) in Column::ALL.into_iter().flat_map(|column| [(column, false), (column, true)]) {
         let page = |first, limit| {
             let query = SessionQuery { sort: Sort { column, descending }, first, limit, ..SessionQuery::default() };
-            store.list(&query, START)
+            store.list(&query, &Lifetimes::default(), START)
         };
         let whole = page(0, MAX_LIMIT);
         let parts: Vec<_> = (0..60).step_by(10).flat_map(|first| page(first, 10).sessions).collect();
@@ -190,7 +190,7 @@ pub async fn counts_equal_the_list(fresh: Fresh<'_>) {
         create(&*store, NewSession { session_type, ..new(number, ["anna", "ben"][usize::from(number > 20)]) }).await;
     }
     let filter = Filter { session_type: Some(SessionType::Other), search: "ben".to_owned() };
-    let page = store.list(&SessionQuery { filter, ..SessionQuery::default() }, START);
+    let page = store.list(&SessionQuery { filter, ..SessionQuery::default() }, &Lifetimes::default(), START);
     assert_eq!(page.counts, Counts { active_users: 2, by_type: [10, 10, 10] });
     assert_eq!(page.total, page.sessions.len() as u64);
     assert!(page.sessions.iter().all(|one| &*one.username == "ben" && one.session_type == SessionType::Other));
@@ -222,7 +222,8 @@ pub async fn a_search_takes_terms_apart(fresh: Fresh<'_>) {
     ] {
         let filter = Filter { session_type: None, search: search.to_owned() };
         let sort = Sort { column: Column::Username, descending: true };
-        let page = store.list(&SessionQuery { filter, sort, ..SessionQuery::default() }, after(7_260));
+        let page =
+            store.list(&SessionQuery { filter, sort, ..SessionQuery::default() }, &Lifetimes::default(), after(7_260));
         assert_eq!(page.sessions.iter().map(|one| one.id).collect::<Vec<_>>(), expected, "searching {search:?}");
         assert_eq!(page.total, expected.len() as u64);
     }
@@ -250,7 +251,7 @@ pub async fn a_search_finds_by_each_column(fresh: Fresh<'_>) {
     ] {
         let filter = Filter { session_type: None, search: search.to_owned() };
         let sort = Sort { column: Column::LastActive, descending: false };
-        let page = store.list(&SessionQuery { filter, sort, ..SessionQuery::default() }, START);
+        let page = store.list(&SessionQuery { filter, sort, ..SessionQuery::default() }, &Lifetimes::default(), START);
         assert_eq!(page.sessions.iter().map(|one| one.id).collect::<Vec<_>>(), expected, "searching {search:?}");
     }
 }
@@ -336,7 +337,7 @@ pub async fn where_a_session_is_used_is_noted(fresh: Fresh<'_>) {
     assert_eq!(store.get(other.id), Some(other));
     let of = |search: &str| {
         let filter = Filter { session_type: None, search: search.to_owned() };
-        store.list(&SessionQuery { filter, ..SessionQuery::default() }, START).total
+        store.list(&SessionQuery { filter, ..SessionQuery::default() }, &Lifetimes::default(), START).total
     };
     assert_eq!((of("ip:2001:db8::/32"), of("agent:davx5"), of("agent:curl")), (1, 1, 1));
     delete(&*store, Selection::Ids(vec![session.id]), None).await;
@@ -349,10 +350,10 @@ pub async fn where_a_session_is_used_is_noted(fresh: Fresh<'_>) {
 pub async fn every_change_is_followed_by_a_revision(fresh: Fresh<'_>) {
     let store = fresh();
     let mut revisions = store.revisions();
-    let before = store.list(&SessionQuery::default(), START).revision;
+    let before = store.list(&SessionQuery::default(), &Lifetimes::default(), START).revision;
     let id = create(&*store, new(1, "anna")).await.id;
     let created = poll_fn(|context| revisions.as_mut().poll_next(context)).await.expect("the store is there");
-    assert!(created > before && store.list(&SessionQuery::default(), START).revision >= created);
+    assert!(created > before && store.list(&SessionQuery::default(), &Lifetimes::default(), START).revision >= created);
     delete(&*store, Selection::Ids(vec![id]), None).await;
     let ended = poll_fn(|context| revisions.as_mut().poll_next(context)).await.expect("the store is there");
     assert!(ended > created);

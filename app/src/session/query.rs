@@ -75,7 +75,7 @@ impl Sort {
     /// else newest first for instants and A to Z for texts.
     #[must_use]
     pub fn after_click(self, column: Column) -> Self {
-        let descending = if self.column == column { !self.descending } else { matches!(column, Column::LastActive) };
+        let descending = if self.column == column { !self.descending } else { column == Column::LastActive };
         Self { column, descending }
     }
 }
@@ -117,7 +117,7 @@ pub enum QueryError {
     Type(String),
     /// Not a column.
     #[error(
-        "sort '{0}' is not a column: use username, session_type, address, last_active, server_name or user_agent, with '-' before it for descending"
+        "sort '{0}' is not a column: use username, session_type, address, last_active, server_name, user_agent, idle_timeout or absolute_lifetime, with '-' before it for descending"
     )]
     Sort(String),
     /// Not a row number.

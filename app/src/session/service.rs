@@ -146,9 +146,14 @@ impl Sessions {
         self.store.check(token, &self.lifetimes, self.now(), activity)
     }
 
+    /// The deadlines of sessions.
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+
     /// When a session ends if nothing happens.
     pub fn deadline(&self, session: &Session) -> Timestamp {
-        session.deadline(&self.lifetimes)
+        session.deadlines(&self.lifetimes).first()
     }
 
     /// Notes input by the user of a session. One that has reached a deadline is beyond help, swept or not.
@@ -167,7 +172,7 @@ impl Sessions {
     pub fn list(&self, asker: &Principal, query: &SessionQuery) -> Result<Page, AppError> {
         self.administrators_only(asker)?;
         query.validated()?;
-        Ok(self.store.list(query, self.now()))
+        Ok(self.store.list(query, &self.lifetimes, self.now()))
     }
 
     /// One session: anyone's for an administrator, else one's own.

@@ -35,22 +35,12 @@ pub struct NewSession {
     pub standing: Option<Arc<Standing>>,
 }
 
-impl Session {
-    /// When it ends if nothing happens.
-    pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
-        match &self.standing {
-            Some(standing) => standing.expires_at,
-            None => lifetimes.of(self.session_type).deadline(self.created_at, self.last_active_at),
-        }
-    }
-}
-
 impl NewSession {
     /// When it ends if nothing happens.
     pub fn deadline(&self, lifetimes: &Lifetimes) -> Timestamp {
         match &self.standing {
             Some(standing) => standing.expires_at,
-            None => lifetimes.of(self.session_type).deadline(self.created_at, self.created_at),
+            None => lifetimes.of(self.session_type).deadlines(self.created_at, self.created_at).first(),
         }
     }
 }
@@ -189,12 +179,12 @@ pub trait SessionStore: Send + Sync + 'static {
     /// One session. Constant cost.
     fn get(&self, id: SessionId) -> Option<Session>;
 
-    /// Part of the list at `now`. At most one pass over all sessions; by last activity without a search, hardly more for
-    /// a million than for a thousand.
-    fn list(&self, query: &SessionQuery, now: Timestamp) -> Page;
+    /// Part of the list at `now`, in an order that may go by these deadlines. At most one pass over all sessions; by last
+    /// activity without a search, hardly more for a million than for a thousand.
+    fn list(&self, query: &SessionQuery, lifetimes: &Lifetimes, now: Timestamp) -> Page;
 
     /// The ids of all sessions that match at `now`, in this order. A pass over all sessions that sorts what it finds.
-    fn ids(&self, filter: &Filter, sort: Sort, now: Timestamp) -> Vec<SessionId>;
+    fn ids(&self, filter: &Filter, sort: Sort, lifetimes: &Lifetimes, now: Timestamp) -> Vec<SessionId>;
 
     /// The address that nearly all sessions have (nine of ten, of at least ten), as far as a look at some thousands of them
     /// tells. Constant cost.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, ensure};
 use app::{
     principal::Role,
-    session::{Client, SessionType, query::SessionQuery, store::SessionStore},
+    session::{Client, Lifetimes, SessionType, query::SessionQuery, store::SessionStore},
 };
 use axum::{Router, body::Bytes, http::header, routing::get};
 use server::{api::wire::SessionListBody, config::Config, router, serve, state::AppState, store::RedbStore};
@@ -61,7 +61,8 @@ impl Servers {
             let token = sign_in(&state).await?;
             spawn(listener, router::router(state), &tasks, &shutdown);
 
-            let page = SessionListBody::from(store.list(&SessionQuery::default(), conditions.now));
+            let page =
+                SessionListBody::from(store.list(&SessionQuery::default(), &Lifetimes::default(), conditions.now));
             let page = Bytes::from(serde_json::to_vec(&page)?);
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let bare = listener.local_addr()?;

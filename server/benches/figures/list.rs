@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use app::{
     session::{
-        SessionType,
+        Lifetimes, SessionType,
         column::Column,
         query::{Filter, SessionQuery, Sort},
         selection::grouped,
@@ -50,7 +50,7 @@ pub(crate) fn measure(
     let columns = Columns::new(&Population::new(sessions, conditions.now), sessions);
     for (name, query, floor) in queries(sessions) {
         verify(store, &query, sessions, conditions.now)?;
-        let page = || median_seconds(PAGES, || store.list(&query, conditions.now));
+        let page = || median_seconds(PAGES, || store.list(&query, &Lifetimes::default(), conditions.now));
         let name = format!("list page of {}, {name}", grouped(sessions));
         match floor {
             None => {
@@ -58,7 +58,7 @@ pub(crate) fn measure(
                 report.state(name, Unit::Seconds, &rounds);
             }
             Some(floor) => {
-                let total = store.list(&query, conditions.now).total;
+                let total = store.list(&query, &Lifetimes::default(), conditions.now).total;
                 ensure!(floor(&columns) as u64 == total, "the floor of {name} finds other sessions");
                 let round = |_| Pair { value: page(), floor: median_seconds(PAGES, || floor(&columns)) };
                 let rounds: Vec<_> = (0..conditions.rounds).map(round).collect();
@@ -107,7 +107,7 @@ fn queries(sessions: u64) -> [(&'static str, SessionQuery, Option<Floor>); 6] {
 
 /// A page that is not as full as its total allows, or of a store that is not as full as it should be, is a wrong answer.
 fn verify(store: &RedbStore, query: &SessionQuery, sessions: u64, now: Timestamp) -> anyhow::Result<()> {
-    let page = store.list(query, now);
+    let page = store.list(query, &Lifetimes::default(), now);
     ensure!(page.counts.active_sessions() == sessions, "{} of {sessions} sessions", page.counts.active_sessions());
     if query.filter.search.is_empty() {
         let expected = page.counts.of(query.filter.session_type);

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use app::{
-    session::{query::SessionQuery, service::Clock, store::SessionStore},
+    session::{Lifetimes, query::SessionQuery, service::Clock, store::SessionStore},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ pub(crate) fn open(data_dir: &Path) -> anyhow::Result<()> {
     let before = process::resident_bytes()?;
     let start = Instant::now();
     let store = RedbStore::open(data_dir, user_agent::in_words)?;
-    let sessions = store.list(&SessionQuery::default(), Timestamp::default()).total;
+    let sessions = store.list(&SessionQuery::default(), &Lifetimes::default(), Timestamp::default()).total;
     let seconds = start.elapsed().as_secs_f64();
     let bytes = process::resident_bytes()?.saturating_sub(before);
     store.close()?;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::store::Kept;
@@ -37,7 +37,7 @@ struct Head {
 #[serde(deny_unknown_fields)]
 struct Line {
     key: String,
-    account: Box<RawValue>,
+    account: Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,7 +94,7 @@ impl Backup {
         ensure!(hex(&text[..foot]) == sha256, "it is damaged: its checksum does not fit; take another backup");
         let accounts = text[..foot].lines().skip(1).map(|line| {
             let Line { key, account } = serde_json::from_str(line)?;
-            Ok((key, account.get().as_bytes().to_vec()))
+            Ok((key, serde_json::to_vec(&account)?))
         });
         let accounts: Vec<_> = accounts.collect::<anyhow::Result<_>>().context("an account in it cannot be read")?;
         ensure!(accounts.len() == head.accounts, "it has {} accounts of {}", accounts.len(), head.accounts);

@@ -43,7 +43,7 @@ impl HeldOrder {
     pub(super) fn read(sessions: &Sessions, view: &View, kept: &KeptRows) -> Option<Self> {
         let held = view.held.as_ref()?;
         let shown: HashSet<_> = held.ids.iter().collect();
-        let mut ids = sessions.store().ids(&view.query.filter, view.query.sort, sessions.now());
+        let mut ids = sessions.store().ids(&view.query.filter, view.query.sort, sessions.lifetimes(), sessions.now());
         ids.retain(|id| *id <= held.as_of && !shown.contains(id));
         let place = ids.len().min(usize::try_from(held.first).unwrap_or(usize::MAX));
         let in_order = || ids[..place].iter().chain(&held.ids).chain(&ids[place..]);

@@ -258,7 +258,7 @@ fn read_own(sessions: &Sessions, username: &str, before: &[SessionId]) -> Snapsh
 
 fn read_list(sessions: &Sessions, view: &View) -> Snapshot {
     let (store, now) = (sessions.store(), sessions.now());
-    let page = store.list(&view.query, now);
+    let page = store.list(&view.query, sessions.lifetimes(), now);
     let (newer, rows) = match &view.held {
         None => (0, page.sessions),
         Some(held) => (store.count_newer(&view.query.filter, held.as_of, now), store.get_many(&held.ids)),

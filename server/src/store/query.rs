@@ -4,7 +4,7 @@ use std::{cmp::Reverse, net::IpAddr};
 
 use app::{
     session::{
-        Session, SessionId, SessionType,
+        Lifetimes, Session, SessionId, SessionType,
         column::Column,
         page::Page,
         query::{Filter, SessionQuery},
@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Part of the list at `now`. By last activity without a search: as [`Table::page`]. Else one pass.
-pub(crate) fn list(table: &Table, query: &SessionQuery, now: Timestamp) -> Page {
+pub(crate) fn list(table: &Table, query: &SessionQuery, lifetimes: &Lifetimes, now: Timestamp) -> Page {
     let revision = table.revision();
     let matcher = || Matcher::new(table, &query.filter, now);
     let found = match query.sort.column {
@@ -36,6 +36,10 @@ pub(crate) fn list(table: &Table, query: &SessionQuery, now: Timestamp) -> Page 
             find(&matcher(), table, query, |slot| table.address_place(slot), |slot| table.address_key(slot))
         }
         Column::LastActive => find(&matcher(), table, query, |slot| table.last_active_at(slot).as_millis(), |_| ()),
+        Column::IdleTimeout => find(&matcher(), table, query, |slot| table.idle_place(slot, lifetimes), |_| ()),
+        Column::AbsoluteLifetime => {
+            find(&matcher(), table, query, |slot| table.lifetime_place(slot, lifetimes), |_| ())
+        }
     };
     Page {
         revision,
@@ -175,7 +179,7 @@ mod tests {
 
     fn sorted(table: &Table, column: Column, descending: bool) -> Vec<u64> {
         let query = SessionQuery { sort: Sort { column, descending }, ..SessionQuery::default() };
-        ids(&list(table, &query, Timestamp::default()).sessions)
+        ids(&list(table, &query, &Lifetimes::default(), Timestamp::default()).sessions)
     }
 
     #[test]
@@ -223,6 +227,7 @@ mod tests {
         let page = list(
             &table,
             &SessionQuery { filter, first: 90, limit: 20, ..SessionQuery::default() },
+            &Lifetimes::default(),
             Timestamp::default(),
         );
         assert_eq!((page.total, page.as_of, page.counts.active_users), (100, SessionId(500), 2));

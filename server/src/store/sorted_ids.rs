@@ -4,7 +4,7 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use app::{
-    session::{SessionId, column::Column, query::Filter},
+    session::{Lifetimes, SessionId, column::Column, query::Filter},
     time::Timestamp,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Alike(Vec<(u64, u64)>);
 
 impl Found {
     /// All that match at `now`. One pass.
-    pub(crate) fn new(table: &Table, filter: &Filter, column: Column, now: Timestamp) -> Self {
+    pub(crate) fn new(table: &Table, filter: &Filter, column: Column, lifetimes: &Lifetimes, now: Timestamp) -> Self {
         let matcher = Matcher::new(table, filter, now);
         let types = type_places();
         let sessions = match column {
@@ -44,6 +44,8 @@ impl Found {
             Column::SessionType => entries(&matcher, table, |slot| (types[table.type_index(slot)], 0)),
             Column::Address => entries(&matcher, table, |slot| of_address(table.address(slot))),
             Column::LastActive => entries(&matcher, table, |slot| (table.last_active_at(slot).as_millis(), 0)),
+            Column::IdleTimeout => entries(&matcher, table, |slot| (table.idle_place(slot, lifetimes), 0)),
+            Column::AbsoluteLifetime => entries(&matcher, table, |slot| (table.lifetime_place(slot, lifetimes), 0)),
         };
         Self { column, sessions }
     }
@@ -94,7 +96,9 @@ pub(crate) fn sort_texts(table: &Table, column: Column, numbers: &mut [(u64, u64
         Column::Username => &table.usernames,
         Column::ServerName => &table.server_names,
         Column::UserAgent => &table.user_agents,
-        Column::SessionType | Column::Address | Column::LastActive => return,
+        Column::SessionType | Column::Address | Column::LastActive | Column::IdleTimeout | Column::AbsoluteLifetime => {
+            return;
+        }
     };
     numbers.sort_by_cached_key(|(_, number)| texts.key(*number as u32));
 }

@@ -167,7 +167,7 @@ async fn a_restart_keeps_sessions_and_their_activity_and_keeps_deleted_ones_dele
     let store = open(&dir);
     assert_eq!(store.get(kept.id), Some(Session { last_active_at: later, ..kept.clone() }));
     assert!(is_live(&store, 1) && !is_live(&store, 2));
-    assert_eq!(store.list(&SessionQuery::default(), START).as_of, ended.id);
+    assert_eq!(store.list(&SessionQuery::default(), &Lifetimes::default(), START).as_of, ended.id);
     assert!(store.create(session(3, "carl")).await.unwrap().id > ended.id, "an id was used again");
 }
 
@@ -196,7 +196,7 @@ async fn a_bulk_delete_survives_a_restart_before_its_rows_are_removed() {
     assert!(rows_on_disk(&dir) > 0, "the rows are gone already: nothing is tested");
 
     let store = open(&dir);
-    assert_eq!(store.list(&SessionQuery::default(), START).total, 0);
+    assert_eq!(store.list(&SessionQuery::default(), &Lifetimes::default(), START).total, 0);
     assert!((0..10_000).all(|number| !is_live(&store, number)));
     assert_eq!(store.create(session(10_000, "anna")).await.unwrap().id, SessionId(10_001));
 }
@@ -432,7 +432,7 @@ async fn touches_are_announced_together() {
     let store = RedbStore::in_memory(user_agent::in_words).unwrap();
     let id = store.create(session(1, "anna")).await.unwrap().id;
     let mut revisions = store.revisions();
-    let before = store.list(&SessionQuery::default(), START).revision;
+    let before = store.list(&SessionQuery::default(), &Lifetimes::default(), START).revision;
     for second in 1..=3 {
         store.touch(id, START.plus(Duration::from_secs(second)));
     }
@@ -440,5 +440,5 @@ async fn touches_are_announced_together() {
     store.announce_touches();
     let announced = revisions.next().await.unwrap();
     assert_eq!(announced.0, before.0 + 1);
-    assert_eq!(store.list(&SessionQuery::default(), START).revision, announced);
+    assert_eq!(store.list(&SessionQuery::default(), &Lifetimes::default(), START).revision, announced);
 }

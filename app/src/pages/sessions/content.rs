@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::{hold::Row, picked::Picked};
-use crate::session::{Session, SessionId, page::Page};
+use crate::session::{Deadlines, Lifetimes, Session, SessionId, page::Page};
 
 /// What stands in a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,11 @@ impl Content {
             Self::Shown(shown) => Some(shown),
             Self::Beyond | Self::Awaited | Self::Ended => None,
         }
+    }
+
+    /// When the session ends if nothing happens; nothing if it has ended.
+    pub(super) fn deadlines(&self, lifetimes: &Lifetimes) -> Option<Deadlines> {
+        self.shown().filter(|shown| !shown.ended).map(|shown| shown.session.deadlines(lifetimes))
     }
 
     /// Whether it is a session that has ended.

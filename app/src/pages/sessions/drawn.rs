@@ -13,9 +13,12 @@ use super::{
 use crate::{
     components::{
         avatar::{hue_of, initials},
-        clock::Clock,
+        clock::{Clock, Tell},
     },
-    session::SessionType,
+    session::{
+        Lifetimes, SessionType,
+        column::{Column, Columns},
+    },
     time::Timestamp,
 };
 
@@ -27,13 +30,27 @@ pub(super) fn aria_row_index(number: u64) -> String {
     (number + 2).to_string()
 }
 
+/// The columns whose cells tell an instant.
+const INSTANTS: [Column; 3] = [Column::LastActive, Column::IdleTimeout, Column::AbsoluteLifetime];
+
 /// See the module.
-#[derive(Default)]
-pub(super) struct DrawnRows(Vec<DrawnRow>);
+pub(super) struct DrawnRows {
+    rows: Vec<DrawnRow>,
+    lifetimes: Lifetimes,
+}
+
+/// What rows tell times by.
+#[derive(Clone, Copy)]
+pub(super) struct Telling {
+    /// The server's clock.
+    pub(super) clock: Clock,
+    /// The columns that are seen: of others nothing is written.
+    pub(super) columns: Columns,
+}
 
 impl DrawnRows {
     /// The rows that the server has written for these contents, the first of which is the row of this number.
-    pub(super) fn adopt(rows: &Element, contents: &[Content], first: u64) -> Self {
+    pub(super) fn adopt(rows: &Element, contents: &[Content], first: u64, lifetimes: Lifetimes) -> Self {
         let mut drawn = Vec::new();
         let mut next = rows.first_element_child();
         let contents = contents.iter().cloned().chain([Content::Beyond]);
@@ -42,50 +59,50 @@ impl DrawnRows {
             next = row.next_element_sibling();
             drawn.extend(DrawnRow::adopt(row, content, number));
         }
-        Self(drawn)
+        Self { rows: drawn, lifetimes }
     }
 
     /// How many places there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
 
     /// Adds places up to this many.
     pub(super) fn grow(&mut self, rows: usize) {
-        while self.0.len() < rows {
-            let Some(added) = self.0.last().and_then(DrawnRow::duplicate) else { return };
-            self.0.push(added);
+        while self.rows.len() < rows {
+            let Some(added) = self.rows.last().and_then(DrawnRow::duplicate) else { return };
+            self.rows.push(added);
         }
     }
 
     /// Writes what stands in each place, the first of which is the row of this number.
-    pub(super) fn put(&mut self, contents: &[Content], first: u64, picked: &Picked, clock: Clock) {
-        for ((number, row), content) in (first..).zip(&mut self.0).zip(contents) {
+    pub(super) fn put(&mut self, contents: &[Content], first: u64, picked: &Picked, telling: Telling) {
+        for ((number, row), content) in (first..).zip(&mut self.rows).zip(contents) {
             row.put(content, number);
             row.mark(picked);
-            row.tell_time(clock);
+            row.tell_times(&self.lifetimes, telling);
         }
     }
 
     /// Shows what is selected.
     pub(super) fn mark(&mut self, picked: &Picked) {
-        self.0.iter_mut().for_each(|row| row.mark(picked));
+        self.rows.iter_mut().for_each(|row| row.mark(picked));
     }
 
-    /// Shows how long ago everything was.
-    pub(super) fn tell_time(&mut self, clock: Clock) {
-        self.0.iter_mut().for_each(|row| row.tell_time(clock));
+    /// Shows how long ago everything was, and how long ahead it is.
+    pub(super) fn tell_times(&mut self, telling: Telling) {
+        self.rows.iter_mut().for_each(|row| row.tell_times(&self.lifetimes, telling));
     }
 
     /// In which place an element is.
     pub(super) fn place_of(&self, element: &Element) -> Option<usize> {
         let row = element.closest("tr").ok()??;
-        self.0.iter().position(|drawn| drawn.row.is_same_node(Some(&row)))
+        self.rows.iter().position(|drawn| drawn.row.is_same_node(Some(&row)))
     }
 
     /// The element in a place that this selects.
     pub(super) fn find(&self, place: usize, selector: &str) -> Option<HtmlElement> {
-        self.0.get(place)?.row.query_selector(selector).ok()??.dyn_into().ok()
+        self.rows.get(place)?.row.query_selector(selector).ok()??.dyn_into().ok()
     }
 }
 
@@ -102,24 +119,30 @@ struct DrawnRow {
     icon: Element,
     address: Element,
     dot: Element,
-    time: Element,
-    exact: Element,
+    is_active: bool,
+    /// Of the columns of [`INSTANTS`].
+    instants: [Instant; INSTANTS.len()],
     server_name: Element,
     user_agent: Element,
     delete: HtmlElement,
     number: u64,
     content: Content,
     mark: Mark,
-    time_told: TimeTold,
 }
 
-/// What a row says of its last request.
+/// An instant in a row.
+struct Instant {
+    time: Element,
+    exact: Element,
+    told: Told,
+}
+
+/// What is said of an instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct TimeTold {
-    /// When it was, and whether that is told in the time zone of the device.
+struct Told {
+    /// When it is, and whether that is told in the time zone of the device.
     at: Option<(Timestamp, bool)>,
-    ago: String,
-    is_active: bool,
+    beside_now: String,
 }
 
 impl DrawnRow {
@@ -127,6 +150,11 @@ impl DrawnRow {
     fn adopt(row: Element, content: Content, number: u64) -> Option<Self> {
         let find = |selector: &str| row.query_selector(selector).ok().flatten();
         let dot = find(".dot")?;
+        let instant = |place: usize| {
+            let cell = find(&format!(".{}", INSTANTS[place].as_str()))?;
+            let find = |selector: &str| cell.query_selector(selector).ok().flatten();
+            Some(Instant { time: find("time")?, exact: find(".visually-hidden")?, told: Told::default() })
+        };
         Some(Self {
             checkbox: find("input")?.dyn_into().ok()?,
             avatar: find(".avatar")?,
@@ -137,8 +165,10 @@ impl DrawnRow {
             standing: find(".kept-as")?,
             icon: find("use")?,
             address: find(".address")?,
-            time: find("time")?,
-            exact: find(".last_active .visually-hidden")?,
+            // What the server has told, in its own time zone, is told again.
+            instants: [instant(0)?, instant(1)?, instant(2)?],
+            is_active: dot.class_list().contains("on"),
+            dot,
             server_name: find(".server_name")?,
             user_agent: find(".user_agent")?,
             delete: find(".delete")?.dyn_into().ok()?,
@@ -146,9 +176,6 @@ impl DrawnRow {
             number,
             mark: Mark::of(&content, &Picked::default()),
             content,
-            // What the server has told, in its own time zone, is told again.
-            time_told: TimeTold { is_active: dot.class_list().contains("on"), ..TimeTold::default() },
-            dot,
         })
     }
 
@@ -157,8 +184,11 @@ impl DrawnRow {
         let node = self.row.clone_node_with_deep(true).ok()?;
         let row: Element = node.dyn_into().ok()?;
         self.row.parent_node()?.append_child(&row).ok()?;
-        let duplicate = Self::adopt(row, self.content.clone(), self.number)?;
-        Some(Self { mark: self.mark, time_told: self.time_told.clone(), ..duplicate })
+        let mut duplicate = Self::adopt(row, self.content.clone(), self.number)?;
+        for (instant, of) in duplicate.instants.iter_mut().zip(&self.instants) {
+            instant.told = of.told.clone();
+        }
+        Some(Self { mark: self.mark, is_active: self.is_active, ..duplicate })
     }
 
     fn put(&mut self, content: &Content, number: u64) {
@@ -236,10 +266,6 @@ impl DrawnRow {
                 put_text(&self.user_agent, whole, text);
             },
         );
-        change.of(
-            |shown| shown.session.last_active_at,
-            |at| set(&self.time, "datetime", at.map(|at| at.to_string()).as_deref()),
-        );
         change.of(|shown| shown.own, |own| self.you.set_hidden(own != Some(true)));
         change.of(
             |shown| (shown.session.id, shown.in_words()),
@@ -274,29 +300,45 @@ impl DrawnRow {
         }
     }
 
-    fn tell_time(&mut self, clock: Clock) {
-        let now =
-            self.content.shown().map(|shown| TimeTold::of(shown.session.last_active_at, clock)).unwrap_or_default();
-        let before = std::mem::replace(&mut self.time_told, now);
-        let now = &self.time_told;
-        if before.ago != now.ago {
-            write(&self.time, &now.ago);
+    fn tell_times(&mut self, lifetimes: &Lifetimes, telling: Telling) {
+        let Telling { clock, columns } = telling;
+        let last_active = self.content.shown().map(|shown| shown.session.last_active_at);
+        let deadlines = self.content.deadlines(lifetimes);
+        let instants: [(Option<Timestamp>, Tell); INSTANTS.len()] = [
+            (last_active, Timestamp::ago),
+            (deadlines.and_then(|both| both.idle_timeout), Timestamp::ahead),
+            (deadlines.map(|both| both.absolute_lifetime), Timestamp::ahead),
+        ];
+        for ((column, instant), (at, tell)) in INSTANTS.iter().zip(&mut self.instants).zip(instants) {
+            if columns.shows(*column) {
+                instant.tell(at, tell, clock);
+            }
         }
-        if before.at != now.at {
-            let exact = now.at.map(|(at, _)| clock.exact(at)).unwrap_or_default();
-            set(&self.time, "title", Some(&exact));
-            write(&self.exact, &exact);
-        }
-        if before.is_active != now.is_active {
-            self.dot.set_class_name(if now.is_active { "dot on" } else { "dot" });
-            set(&self.dot, "title", now.is_active.then_some(ACTIVE));
+        let is_active = last_active.is_some_and(|at| clock.is_active(at));
+        if is_active != self.is_active {
+            self.is_active = is_active;
+            self.dot.set_class_name(if is_active { "dot on" } else { "dot" });
+            set(&self.dot, "title", is_active.then_some(ACTIVE));
         }
     }
 }
 
-impl TimeTold {
-    fn of(at: Timestamp, clock: Clock) -> Self {
-        Self { at: Some((at, clock.is_local())), ago: at.ago(clock.now_untracked()), is_active: clock.is_active(at) }
+impl Instant {
+    fn tell(&mut self, at: Option<Timestamp>, tell: Tell, clock: Clock) {
+        let now = Told {
+            at: at.map(|at| (at, clock.is_local())),
+            beside_now: at.map(|at| tell(at, clock.now_untracked())).unwrap_or_default(),
+        };
+        let before = std::mem::replace(&mut self.told, now);
+        if before.beside_now != self.told.beside_now {
+            write(&self.time, &self.told.beside_now);
+        }
+        if before.at != self.told.at {
+            let exact = at.map(|at| clock.exact(at)).unwrap_or_default();
+            set(&self.time, "datetime", at.map(|at| at.to_string()).as_deref());
+            set(&self.time, "title", Some(&exact));
+            write(&self.exact, &exact);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     pages::{Confirm, SessionsData},
     server_fns::set_columns,
     session::{
-        SessionId,
+        Lifetimes, SessionId,
         column::{Column, Columns},
         page::Counts,
         query::SessionQuery,
@@ -49,6 +49,7 @@ pub(super) struct List {
     pub(super) visible: RwSignal<(u64, u64)>,
     /// The shown columns.
     pub(super) columns: RwSignal<Columns>,
+    lifetimes: StoredValue<Lifetimes>,
     /// The selection.
     pub(super) picked: RwSignal<Picked>,
     /// How many sessions that is, as the server counted.
@@ -115,7 +116,7 @@ pub(super) struct Elements {
 impl List {
     /// The list as the server has read it.
     pub(super) fn new(data: &SessionsData) -> Self {
-        let SessionsData { viewer, query, page, columns, now, confirm, notice, bad_search, .. } = data;
+        let SessionsData { viewer, query, page, columns, now, lifetimes, confirm, notice, bad_search, .. } = data;
         let search_problem = bad_search.as_ref().map(|bad| bad.problem.clone());
         let contents = Content::of_page(page, &viewer.username);
         let visible = (query.first, query.first + contents.len() as u64);
@@ -129,6 +130,7 @@ impl List {
             first: RwSignal::new(query.first),
             visible: RwSignal::new(visible),
             columns: RwSignal::new(*columns),
+            lifetimes: StoredValue::new(*lifetimes),
             picked: RwSignal::new(Picked::default()),
             counted: RwSignal::new(None),
             search_problem: RwSignal::new(search_problem.clone()),

@@ -17,27 +17,29 @@ use crate::{
         reactive::text,
     },
     pages::SessionsData,
-    session::Session,
+    session::{Lifetimes, Session},
+    time::Timestamp,
 };
 
 /// The rows of a page. There is always one, so that the browser has something to make more of.
 pub(crate) fn rows_html(data: &SessionsData) -> String {
-    let SessionsData { viewer, query, page, now, .. } = data;
+    let SessionsData { viewer, query, page, now, lifetimes, .. } = data;
     let mut contents = Content::of_page(page, &viewer.username);
     if contents.is_empty() {
         contents.push(Content::Beyond);
     }
     let clock = Clock::new(*now);
-    (query.first..).zip(&contents).map(|(number, content)| row(number, content, clock).to_html()).collect()
+    (query.first..).zip(&contents).map(|(number, content)| row(number, content, lifetimes, clock).to_html()).collect()
 }
 
-fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
+fn row(number: u64, content: &Content, lifetimes: &Lifetimes, clock: Clock) -> impl IntoView + use<> {
     let shown = content.shown();
     let of = |write: fn(&Session) -> String| {
         let written = shown.map(|shown| write(&shown.session)).unwrap_or_default();
         text(move || written.clone())
     };
     let last_active = shown.map(|shown| shown.session.last_active_at);
+    let deadlines = content.deadlines(lifetimes);
     let is_active = last_active.is_some_and(|at| clock.is_active(at));
     let deletable = shown.filter(|shown| shown.is_deletable());
     let (own, ended) = (shown.is_some_and(|shown| shown.own), content.has_ended());
@@ -84,7 +86,7 @@ fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
             {text_cell("address", address.clone(), address)}
             <td role="cell" class="last_active">
                 <span class=if is_active { "dot on" } else { "dot" } title=is_active.then_some(ACTIVE)></span>
-                {instant(clock, Arc::new(move || last_active))}
+                {instant(clock, Timestamp::ago, Arc::new(move || last_active))}
             </td>
             {text_cell("server_name", server_name.clone(), server_name)}
             {text_cell(
@@ -92,6 +94,8 @@ fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
                 of(|session| session.user_agent.to_string()),
                 of(|session| session.client.to_string()),
             )}
+            {deadline_cell("idle_timeout", clock, deadlines.and_then(|deadlines| deadlines.idle_timeout))}
+            {deadline_cell("absolute_lifetime", clock, deadlines.map(|deadlines| deadlines.absolute_lifetime))}
             <td role="cell" class="actions">
                 <button
                     type="submit"
@@ -107,4 +111,8 @@ fn row(number: u64, content: &Content, clock: Clock) -> impl IntoView + use<> {
             </td>
         </tr>
     }
+}
+
+fn deadline_cell(class: &'static str, clock: Clock, at: Option<Timestamp>) -> impl IntoView {
+    view! { <td role="cell" class=class>{instant(clock, Timestamp::ahead, Arc::new(move || at))}</td> }
 }

@@ -22,7 +22,7 @@ use proptest::{
 use super::{Fresh, START, USERS, create, delete_at, deleted, token};
 use crate::{
     session::{
-        Client, Lifetimes, Session, SessionId, SessionType, TokenHash,
+        Client, Lifetime, Lifetimes, Session, SessionId, SessionType, TokenHash,
         column::Column,
         page::Counts,
         query::{Filter, MAX_LIMIT, SessionQuery, Sort},
@@ -43,7 +43,7 @@ pub fn any_history_agrees_with_a_model(fresh: Fresh<'_>) {
                 model.take(&*store, step).await;
             }
             for (id, token) in model.known.iter().filter(|(id, _)| !model.live.contains_key(id)) {
-                let found = store.check(token, &Lifetimes::default(), model.now(), Activity::User);
+                let found = store.check(token, &LIFETIMES, model.now(), Activity::User);
                 assert_eq!(found, None, "session {id} has come back");
             }
         });
@@ -154,7 +154,7 @@ impl Model {
             Step::Check(which, activity) => {
                 let (id, token) = self.pick(which);
                 let session = self.live.get_mut(&id).filter(|session| !has_expired(session, now));
-                let found = store.check(&token, &Lifetimes::default(), now, activity);
+                let found = store.check(&token, &LIFETIMES, now, activity);
                 assert_eq!(found.map(|found| found.id), session.as_ref().map(|session| session.id));
                 if let (Some(session), Activity::User) = (session, activity) {
                     session.last_active_at = now;
@@ -186,7 +186,7 @@ impl Model {
                 let before = self.live.len();
                 self.live.retain(|_, session| !has_expired(session, now));
                 let ended = (before - self.live.len()) as u64;
-                assert_eq!(store.sweep(Lifetimes::default(), now).await, Ok(ended));
+                assert_eq!(store.sweep(LIFETIMES, now).await, Ok(ended));
             }
             Step::Wait(time) => self.elapsed += time,
             Step::List(query) => self.compare(store, &query),
@@ -251,11 +251,11 @@ impl Model {
         let mut counts = Counts::default();
         self.live.values().for_each(|session| counts.by_type[session.session_type.index()] += 1);
         counts.active_users = self.live.values().map(|session| &session.username).collect::<BTreeSet<_>>().len() as u64;
-        let page = store.list(query, self.now());
+        let page = store.list(query, &LIFETIMES, self.now());
         assert_eq!((page.total, page.counts), (sessions.len() as u64, counts));
         assert_eq!(page.as_of, self.known.last().map_or(SessionId(0), |(id, _)| *id));
         let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
-        assert_eq!(store.ids(&query.filter, query.sort, self.now()), ids, "for {query:?}");
+        assert_eq!(store.ids(&query.filter, query.sort, &LIFETIMES, self.now()), ids, "for {query:?}");
         let expected: Vec<_> = sessions.into_iter().skip(query.first as usize).take(query.limit as usize).collect();
         assert_eq!(page.sessions, expected, "for {query:?}");
     }
@@ -271,8 +271,18 @@ impl Model {
     }
 }
 
+/// Different for each type, so that an order by a deadline is not that by last activity.
+const LIFETIMES: Lifetimes = Lifetimes([of(30, 12 * 60), of(20, 2 * 60), of(45, 60)]);
+
+const fn of(idle_minutes: u64, lifetime_minutes: u64) -> Lifetime {
+    Lifetime {
+        idle_timeout: Duration::from_secs(idle_minutes * 60),
+        absolute_lifetime: Duration::from_secs(lifetime_minutes * 60),
+    }
+}
+
 fn has_expired(session: &Session, now: Timestamp) -> bool {
-    now >= session.deadline(&Lifetimes::default())
+    now >= session.deadlines(&LIFETIMES).first()
 }
 
 /// Texts in any case, then exactly; the User-Agent by its words, then itself; types as they are shown.
@@ -282,6 +292,7 @@ fn order(column: Column, one: &Session, other: &Session) -> Ordering {
         let (client, raw) = (&session.client, &session.user_agent);
         (client.to_lowercase(), raw.to_lowercase(), client.clone(), raw.clone())
     };
+    let idle = |session: &Session| session.deadlines(&LIFETIMES).idle_timeout;
     match column {
         Column::Username => text(&one.username).cmp(&text(&other.username)),
         Column::SessionType => one.session_type.label().cmp(other.session_type.label()),
@@ -289,6 +300,10 @@ fn order(column: Column, one: &Session, other: &Session) -> Ordering {
         Column::LastActive => one.last_active_at.cmp(&other.last_active_at),
         Column::ServerName => text(&one.server_name).cmp(&text(&other.server_name)),
         Column::UserAgent => agent(one).cmp(&agent(other)),
+        Column::IdleTimeout => idle(one).cmp(&idle(other)),
+        Column::AbsoluteLifetime => {
+            one.deadlines(&LIFETIMES).absolute_lifetime.cmp(&other.deadlines(&LIFETIMES).absolute_lifetime)
+        }
     }
 }
 

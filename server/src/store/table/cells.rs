@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr, sync::atomic::Ordering};
 
 use app::{
-    session::{Lifetimes, Session, SessionId, SessionType, TokenHash, store::Purpose},
+    session::{Deadlines, Lifetimes, Session, SessionId, SessionType, TokenHash, store::Purpose},
     time::Timestamp,
 };
 
@@ -97,14 +97,29 @@ impl Table {
     }
 
     /// When its session ends if nothing happens.
-    pub(crate) fn deadline(&self, slot: Slot, lifetimes: &Lifetimes) -> Timestamp {
+    pub(crate) fn deadlines(&self, slot: Slot, lifetimes: &Lifetimes) -> Deadlines {
         match self.standings.get(&slot) {
-            Some(standing) => standing.expires_at,
+            Some(standing) => standing.deadlines(),
             None => {
                 let lifetime = lifetimes.of(self.session_type(slot));
-                lifetime.deadline(self.created_at(slot), self.last_active_at(slot))
+                lifetime.deadlines(self.created_at(slot), self.last_active_at(slot))
             }
         }
+    }
+
+    /// The first of them.
+    pub(crate) fn deadline(&self, slot: Slot, lifetimes: &Lifetimes) -> Timestamp {
+        self.deadlines(slot, lifetimes).first()
+    }
+
+    /// Numbers that order sessions by when their idle timeout is over: last are those that have none.
+    pub(crate) fn idle_place(&self, slot: Slot, lifetimes: &Lifetimes) -> u64 {
+        self.deadlines(slot, lifetimes).idle_timeout.map_or(u64::MAX, Timestamp::as_millis)
+    }
+
+    /// Numbers that order sessions by when their absolute lifetime is over.
+    pub(crate) fn lifetime_place(&self, slot: Slot, lifetimes: &Lifetimes) -> u64 {
+        self.deadlines(slot, lifetimes).absolute_lifetime.as_millis()
     }
 
     /// What its session is good for.

@@ -98,7 +98,7 @@ async fn a_delete_whose_commit_fails_is_denied_at_once_and_gone_after_a_retry() 
     medium.set_fails(true);
     assert_eq!(delete(&store, Selection::Ids(vec![id])).await, Err(StoreError::OutcomeUnknown));
     assert!(!is_live(&store, 1) && !store.is_writable());
-    assert_eq!(store.list(&SessionQuery::default(), START).total, 0);
+    assert_eq!(store.list(&SessionQuery::default(), &Lifetimes::default(), START).total, 0);
     assert_eq!(store.flush().await, Err(StoreError::Unavailable));
 
     medium.set_fails(false);
@@ -133,7 +133,10 @@ async fn an_expired_session_is_out_of_the_list_while_the_disk_is_gone() {
     let later = START.plus(Duration::from_secs(24 * 60 * 60));
     for _ in 0..2 {
         assert!(store.sweep(Lifetimes::default(), later).await.is_err());
-        assert_eq!((store.get(id), store.list(&SessionQuery::default(), later).total), (None, 0));
+        assert_eq!(
+            (store.get(id), store.list(&SessionQuery::default(), &Lifetimes::default(), later).total),
+            (None, 0)
+        );
     }
     medium.set_fails(false);
     store.close().unwrap();

@@ -15,6 +15,7 @@ use crate::{
     live::{ServerMessage, View},
     pages::sessions::{
         content::{Content, put},
+        drawn::Telling,
         follower::Follower,
         hold::Hands,
         picked::Picked,
@@ -31,7 +32,8 @@ impl List {
         self.adopt_rows();
         Effect::new(move |_| {
             self.clock.track();
-            self.draw(|rows| rows.tell_time(self.clock));
+            self.columns.track();
+            self.draw(|rows| rows.tell_times(self.telling()));
         });
         self.scroll_to_first();
         self.lay_out();
@@ -126,13 +128,17 @@ impl List {
             };
             (first..first + places).map(content).collect()
         });
-        self.picked.with_untracked(|picked| self.draw(|rows| rows.put(&contents, first, picked, self.clock)));
+        self.picked.with_untracked(|picked| self.draw(|rows| rows.put(&contents, first, picked, self.telling())));
         let shape =
             |content: &Content| (content.shown().is_some(), *content == Content::Beyond, content.deletable().is_some());
         let has_other_shape =
             self.contents.with_untracked(|before| !before.iter().map(shape).eq(contents.iter().map(shape)));
         put(self.contents, contents);
         has_other_shape
+    }
+
+    fn telling(self) -> Telling {
+        Telling { clock: self.clock, columns: self.columns.get_untracked() }
     }
 
     fn key(self, event: Event) {

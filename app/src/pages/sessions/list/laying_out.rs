@@ -134,7 +134,8 @@ impl List {
             return;
         };
         let first = self.first.get_untracked();
-        let drawn = self.contents.with_untracked(|contents| DrawnRows::adopt(&rows, contents, first));
+        let lifetimes = self.lifetimes.get_value();
+        let drawn = self.contents.with_untracked(|contents| DrawnRows::adopt(&rows, contents, first, lifetimes));
         self.contents.update(|contents| contents.resize(drawn.len(), Content::Beyond));
         self.drawn.set_value(Some(SendWrapper::new(drawn)));
     }
