@@ -36,6 +36,7 @@ def prepare(sessions, directory, children):
         "requests": {
             "check": get(*kept[0]),
             "check_spread": [get(*session) for session in kept],
+            "introspect": [get(*session) for session in kept],
             "check_unknown": {"raw": "GET nobody\r\n", "contains": "$-1\r\n"},
         },
     }

@@ -24,6 +24,8 @@
 //! * **check over HTTP**: `GET /forward-auth` through the whole router, as a reverse proxy asks, always with the same
 //!   token: answers a second, and CPU time of the server for one answer. Floor: a handler in the same process that says
 //!   200 to everybody.
+//! * **behind nginx**: requests to an application behind nginx, which asks Keepwatch before each. Floor: nginx that asks
+//!   another nginx, which answers 204 at once. What the check adds is the time with it less that without any.
 //! * **start after kill -9**: as above, the process before was killed while it created sessions. No acknowledged session
 //!   may be missing.
 //! * **delete many**: from the call to the durable acknowledgement, by ids spread over the whole table. No check of any of
@@ -48,6 +50,8 @@ mod client;
 mod conditions;
 #[path = "figures/floor.rs"]
 mod floor;
+#[path = "figures/front.rs"]
+mod front;
 #[path = "figures/full_store.rs"]
 mod full_store;
 #[path = "figures/http.rs"]
@@ -123,6 +127,8 @@ enum Part {
     List,
     /// Checks
     Checks,
+    /// Checks that a reverse proxy asks for
+    Front,
     /// The live channel
     Live,
     /// Deleting many
@@ -195,6 +201,9 @@ fn measure(conditions: &Conditions, only: &[Part]) -> anyhow::Result<()> {
             check::in_memory(conditions, store, &mut report)?;
             check::over_http(conditions, store, &mut report)
         })?;
+    }
+    if is_asked(Part::Front) {
+        full.with(|store| front::measure(conditions, store, &mut report))?;
     }
     if is_asked(Part::Live) {
         full.with(|store| live::measure(conditions, store, &mut report))?;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use app::session::{Client, search::Network};
-use axum::extract::{ConnectInfo, Request};
-use http::{HeaderMap, HeaderName, header};
+use axum::extract::ConnectInfo;
+use http::{HeaderMap, HeaderName, Request, header};
 
 /// The reverse proxies whose word on the client's address is taken.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +40,7 @@ impl TrustedProxies {
     }
 
     /// The client of a request: where it comes from and its User-Agent.
-    pub fn client(&self, request: &Request) -> Option<Client> {
+    pub fn client<B>(&self, request: &Request<B>) -> Option<Client> {
         let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
         let user_agent = request.headers().get(header::USER_AGENT);
         let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();

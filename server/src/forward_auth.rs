@@ -3,22 +3,48 @@
 //! The proxy asks with the headers of the request it holds back. Nothing among them decides but the session token;
 //! those that say where the request went only tell where signing in may lead back to, which is checked there.
 
+use std::time::Instant;
+
 use app::{paths, principal::Principal};
 use axum::{
     Extension,
-    extract::Request,
+    body::Body,
     response::{AppendHeaders, Html, IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, header::LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, header::LOCATION};
 use url::{Url, form_urlencoded};
 
-use crate::{api::problem::Problem, auth::authenticate::Presented, state::AppState};
+use crate::{
+    api::problem::Problem,
+    auth::authenticate::{Presented, identify},
+    headers,
+    state::AppState,
+};
 
-/// 200 with `Remote-User`, `Remote-Role` and `Remote-Session`. The route lets nobody through who is not signed in.
+/// The answer to a request that may pass, without the way through the routes: for most requests of most servers. `None`
+/// for all others: the routes find out why.
+pub fn pass_at_once<B>(state: &AppState, request: &mut Request<B>) -> Option<Response> {
+    if request.method() != Method::GET || request.uri().path() != paths::FORWARD_AUTH {
+        return None;
+    }
+    let begun = Instant::now();
+    identify(state, request);
+    let mut response = pass(request.extensions().get::<Principal>()?).ok()?.into_response();
+    headers::protect(state, response.headers_mut());
+    state.metrics.count_answer(paths::FORWARD_AUTH, response.status(), begun.elapsed());
+    Some(response)
+}
+
+/// The answer of the route, which lets nobody through who is not signed in.
 ///
 /// # Errors
 /// 401 when the username cannot stand in a header.
 pub async fn check(Extension(asker): Extension<Principal>) -> Result<impl IntoResponse, Problem> {
+    pass(&asker)
+}
+
+/// 200 with `Remote-User`, `Remote-Role` and `Remote-Session`.
+fn pass(asker: &Principal) -> Result<impl IntoResponse + use<>, Problem> {
     let name = HeaderValue::from_bytes(asker.username.as_bytes())
         .map_err(|_| Problem::new(401, "the username cannot be passed on in a header"))?;
     let role = HeaderValue::from_static(asker.role.as_str());
@@ -33,7 +59,7 @@ pub async fn check(Extension(asker): Extension<Principal>) -> Result<impl IntoRe
 ///
 /// With `?denied=303` in the address that the proxy asks at, the answer for a page is 303: for proxies that can only hand
 /// the answer on.
-pub fn refuse(state: &AppState, request: &Request) -> Response {
+pub fn refuse(state: &AppState, request: &Request<Body>) -> Response {
     let asked = Asked::of(request);
     let bare = Problem::new(401, "sign in first");
     if !asked.is_page {
@@ -67,7 +93,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request<Body>) -> Self {
         let headers = request.headers();
         let method = ["x-original-method", "x-forwarded-method"].into_iter().find_map(|name| only(headers, name));
         let method = method.unwrap_or(request.method().as_str());
@@ -79,7 +105,7 @@ impl Asked {
 
 /// `X-Original-URL`, or `X-Forwarded-Proto`, `-Host` and `-Uri`; of the last two also what stands behind
 /// `/forward-auth` and in `Host`, where Envoy puts them.
-fn original_url(request: &Request) -> Option<Url> {
+fn original_url(request: &Request<Body>) -> Option<Url> {
     let headers = request.headers();
     let url = match only(headers, "x-original-url") {
         Some(url) => url.to_owned(),

@@ -53,7 +53,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     }
     println!("listening on http://{}", listener.local_addr()?);
 
-    serve::serve(listener, router::router(state), &tasks, shutdown).await;
+    serve::serve(listener, router::answering(state), &tasks, shutdown).await;
     tasks.close();
     tasks.wait().await;
     store.close().context("closing the store")

@@ -2,20 +2,26 @@
 
 use std::{
     any::Any,
+    convert::Infallible,
     panic::AssertUnwindSafe,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use axum::{
-    Router,
-    body::to_bytes,
-    extract::{DefaultBodyLimit, Request, State},
+    BoxError, Router,
+    body::{Body, Bytes, HttpBody, to_bytes},
+    extract::{DefaultBodyLimit, State},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, delete, get, post},
+    routing::{MethodRouter, any, delete, future::RouteFuture, get, post},
 };
-use futures_util::FutureExt;
-use http::{Method, StatusCode, header::CONTENT_TYPE};
+use futures_util::{
+    FutureExt,
+    future::{Either, Ready, ready},
+};
+use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
+use tower::Service;
 
 use app::{error::AppError, paths, principal::Principal, scope::Scope};
 
@@ -43,6 +49,9 @@ const DELETE_BODY_LIMIT: usize = 2 * 1_024 * 1_024;
 const SELECTING: [&str; 4] =
     ["/api/v1/sessions/delete", "/rpc/delete_sessions", "/rpc/preview_delete", "/rpc/count_selected"];
 
+/// Routes whose body asks and changes nothing.
+const ASKING: [&str; 2] = ["/api/v1/introspect", "/api/v1/introspect/batch"];
+
 /// Proxies ask with the method of the request they hold back.
 const FORWARDED: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
@@ -58,12 +67,41 @@ pub struct Route {
     pub access: Access,
 }
 
-/// The router of the whole server.
-pub fn router(state: AppState) -> Router {
-    build(state).0
+/// What answers the requests of the whole server: its routes, but for checks that let a request pass, which are answered
+/// without them.
+#[derive(Clone)]
+pub struct Answering {
+    state: AppState,
+    routes: Router,
 }
 
-/// The routes of [`router`].
+/// See [`Answering`].
+pub fn answering(state: AppState) -> Answering {
+    Answering { routes: build(state.clone()).0, state }
+}
+
+impl<B> Service<Request<B>> for Answering
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match forward_auth::pass_at_once(&self.state, &mut request) {
+            Some(response) => Either::Left(ready(Ok(response))),
+            None => Either::Right(self.routes.call(request)),
+        }
+    }
+}
+
+/// The routes of [`answering`].
 pub fn routes(state: AppState) -> Vec<Route> {
     build(state).1
 }
@@ -163,7 +201,7 @@ impl Routes {
     }
 }
 
-async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+async fn server_function(State(state): State<AppState>, request: Request<Body>) -> Response {
     let backend = state.backend();
     let context = move || leptos::prelude::provide_context(backend.clone());
     let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
@@ -184,7 +222,7 @@ async fn with_status_of_error(response: Response) -> Response {
 }
 
 /// What happens around every request. One layer, because each costs allocations and copies that all requests pay.
-async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
+async fn around(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
     let uri = request.uri().clone();
     let answer = AssertUnwindSafe(answer(&state, request, next)).catch_unwind();
@@ -199,7 +237,7 @@ async fn around(State(state): State<AppState>, request: Request, next: Next) -> 
     response
 }
 
-async fn answer(state: &AppState, mut request: Request, next: Next) -> Response {
+async fn answer(state: &AppState, mut request: Request<Body>, next: Next) -> Response {
     if is_from_another_site(&state.own_origins, &request) {
         return Problem::new(403, "this request comes from another site").into_response();
     }
@@ -209,7 +247,7 @@ async fn answer(state: &AppState, mut request: Request, next: Next) -> Response 
 
 /// Work that changes something goes on to its end, its log line included, when whoever asked hangs up. The body is read
 /// before, so that the work waits for nobody.
-async fn to_the_end(state: &AppState, request: Request, next: Next) -> Response {
+async fn to_the_end(state: &AppState, request: Request<Body>, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     // Who is not signed in gets no large place to fill, whatever the route.
     let is_signed_in =
@@ -218,7 +256,12 @@ async fn to_the_end(state: &AppState, request: Request, next: Next) -> Response 
     let Ok(body) = to_bytes(body, limit).await else {
         return Problem::new(413, format!("the body is broken off or larger than {limit} bytes")).into_response();
     };
-    match state.tasks.spawn(next.run(Request::from_parts(parts, body.into()))).await {
+    let changes_nothing = ASKING.contains(&parts.uri.path());
+    let work = next.run(Request::from_parts(parts, body.into()));
+    if changes_nothing {
+        return work.await;
+    }
+    match state.tasks.spawn(work).await {
         Ok(response) => response,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Problem::from(AppError::Unavailable).into_response(),

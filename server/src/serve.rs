@@ -1,8 +1,8 @@
 //! The accept loop: HTTP/1.1 with a header timeout, which `axum::serve` lacks, and a bounded stop.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, extract::ConnectInfo};
+use axum::{extract::ConnectInfo, response::Response};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -10,7 +10,7 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
+use tower::Service;
 
 /// How long a client may take to send a request's headers; also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -21,8 +21,22 @@ const MOST: usize = 8_192;
 /// The most that the headers of one request may take.
 const HEADER_BYTES: usize = 32 * 1_024;
 
+/// What answers requests.
+pub trait Answers:
+    Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Accepts connections until `shutdown` is cancelled; each is a task of `tasks` and ends within [`DRAIN`] after that.
-pub async fn serve(listener: TcpListener, router: Router, tasks: &TaskTracker, shutdown: CancellationToken) {
+pub async fn serve<S: Answers>(listener: TcpListener, answers: S, tasks: &TaskTracker, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(MOST));
     loop {
         let accept = async {
@@ -33,7 +47,7 @@ pub async fn serve(listener: TcpListener, router: Router, tasks: &TaskTracker, s
             () = shutdown.cancelled() => return,
             accepted = accept => match accepted {
                 Ok((stream, peer, place)) => {
-                    let connection = connection(stream, peer, router.clone(), shutdown.clone());
+                    let connection = connection(stream, peer, answers.clone(), shutdown.clone());
                     tasks.spawn(async move {
                         connection.await;
                         drop(place);
@@ -49,11 +63,11 @@ pub async fn serve(listener: TcpListener, router: Router, tasks: &TaskTracker, s
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+async fn connection<S: Answers>(stream: TcpStream, peer: SocketAddr, answers: S, shutdown: CancellationToken) {
     _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(axum::body::Body::new))
+        answers.clone().call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -125,6 +125,9 @@ fn perform(task: Task, workspace: &Workspace) -> Result<()> {
 fn bench(workspace: &Workspace, name: &str, arguments: Vec<OsString>) -> Result<()> {
     site::build(workspace, Node::if_usable(workspace).as_ref())?;
     let mut bench = workspace.cargo(&format!("bench --profile release -p server --bench {name} --"));
+    if name == "figures" {
+        proxies::Proxies::find(workspace).put_on_path(&mut bench);
+    }
     steps::run(bench.args(arguments))
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::median;
+use crate::statistics::{median, percentile};
 
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +36,8 @@ pub(crate) struct Times {
     pub(crate) all: f64,
     /// From a request to its answer, the median.
     pub(crate) p50: f64,
+    /// And what one of a hundred takes longer than.
+    pub(crate) p99: f64,
 }
 
 /// Sends all requests and prints the [`Times`]. Ends with an error at the first answer that is not 200.
@@ -68,7 +70,7 @@ fn send_all(connections: Vec<Connection>, request: &[u8], each: u32) -> anyhow::
         for sender in senders {
             waits.extend(sender.join().map_err(|_| anyhow!("a sender panicked"))??);
         }
-        Ok(Times { all: start.elapsed().as_secs_f64(), p50: median(&waits) })
+        Ok(Times { all: start.elapsed().as_secs_f64(), p50: median(&waits), p99: percentile(&waits, 0.99) })
     })
 }
 

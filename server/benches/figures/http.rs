@@ -12,7 +12,14 @@ use app::{
     session::{Client, Lifetimes, SessionType, query::SessionQuery, store::SessionStore},
 };
 use axum::{Router, body::Bytes, http::header, routing::get};
-use server::{api::wire::SessionListBody, config::Config, router, serve, state::AppState, store::RedbStore};
+use server::{
+    api::wire::SessionListBody,
+    config::Config,
+    router,
+    serve::{self, Answers},
+    state::AppState,
+    store::RedbStore,
+};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -26,7 +33,7 @@ use crate::{
 };
 
 /// The connections that share the requests of a round.
-const CONNECTIONS: u32 = 16;
+pub(crate) const CONNECTIONS: u32 = 16;
 const USER: &str = "Anna";
 
 /// The real server and the bare one.
@@ -59,7 +66,7 @@ impl Servers {
             let real = listener.local_addr()?;
             let state = AppState::new(&config(), real, store.clone(), shutdown.clone())?;
             let token = sign_in(&state).await?;
-            spawn(listener, router::router(state), &tasks, &shutdown);
+            spawn(listener, router::answering(state), &tasks, &shutdown);
 
             let page =
                 SessionListBody::from(store.list(&SessionQuery::default(), &Lifetimes::default(), conditions.now));
@@ -117,7 +124,13 @@ impl Servers {
     }
 
     /// Has a child send the requests, so that the CPU time of this process is the server's.
-    fn load(&self, address: SocketAddr, path: &str, requests: u32, connections: u32) -> anyhow::Result<Load> {
+    pub(crate) fn load(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        requests: u32,
+        connections: u32,
+    ) -> anyhow::Result<Load> {
         let mut client = pinned::client(&env::current_exe()?);
         client.args(["client", &address.to_string(), path, &self.token]);
         client.args([requests.to_string(), connections.to_string()]);
@@ -126,25 +139,27 @@ impl Servers {
         let output = client.output().context("starting the client")?;
         let spent = process::cpu_time()?.saturating_sub(before);
         ensure!(output.status.success(), "the client of {address} failed: {}", output.status);
-        let Times { all, p50 } = serde_json::from_slice(&output.stdout).context("reading the client's times")?;
+        let Times { all, p50, p99 } = serde_json::from_slice(&output.stdout).context("reading the client's times")?;
         Ok(Load {
             answers_per_second: f64::from(requests) / all,
             cpu_seconds_each: spent.as_secs_f64() / f64::from(requests),
             p50,
+            p99,
         })
     }
 }
 
 /// What one round of requests came to.
-struct Load {
-    answers_per_second: f64,
+pub(crate) struct Load {
+    pub(crate) answers_per_second: f64,
     cpu_seconds_each: f64,
-    p50: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
 
-fn spawn(listener: TcpListener, router: Router, tasks: &TaskTracker, shutdown: &CancellationToken) {
+fn spawn(listener: TcpListener, answers: impl Answers, tasks: &TaskTracker, shutdown: &CancellationToken) {
     let (connections, shutdown) = (tasks.clone(), shutdown.clone());
-    tasks.spawn(async move { serve::serve(listener, router, &connections, shutdown).await });
+    tasks.spawn(async move { serve::serve(listener, answers, &connections, shutdown).await });
 }
 
 /// The token of a user with an account: a check also looks up the role.

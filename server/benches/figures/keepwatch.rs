@@ -113,6 +113,15 @@ fn requests(sessions: u64, administrator: &str, ids: &[u64]) -> BTreeMap<String,
     };
     let check =
         |number: u64| get("/forward-auth", &token(number), 200, format!("remote-user: {}", username(number % users)));
+    let introspect = |number: u64| Request {
+        headers: BTreeMap::from([("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())])
+            .into_iter()
+            .chain(bearer(administrator))
+            .collect(),
+        method: "POST".to_owned(),
+        body: format!("token={}", token(number)),
+        ..get("/api/v1/introspect", administrator, 200, format!("\"username\":\"{}\"", username(number % users)))
+    };
     let refused = |token: &str| get("/forward-auth", token, 401, String::new());
     // The session that asks is one more.
     let page = |query: &str, total: u64| {
@@ -144,6 +153,7 @@ fn requests(sessions: u64, administrator: &str, ids: &[u64]) -> BTreeMap<String,
     [
         ("bare", Requests::One(get("/healthz", administrator, 200, String::new()))),
         ("check_spread", Requests::Many((0..alive).map(check).collect())),
+        ("introspect", Requests::Many((0..alive).map(introspect).collect())),
         ("check_unknown", Requests::One(refused(&"0".repeat(64)))),
         ("list_first", page("", sessions + 1)),
         ("list_middle", page(&format!("?first={}", sessions / 2), sessions + 1)),

@@ -11,11 +11,12 @@ use app::{
     },
 };
 use axum::{
-    extract::{Request, State},
+    body::Body,
+    extract::State,
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{StatusCode, header::AUTHORIZATION};
+use http::{Request, StatusCode, header::AUTHORIZATION};
 
 use super::{app_passwords::Basic, token::hash_of_presented};
 use crate::{api::problem::Problem, forward_auth, metrics::Checker, state::AppState};
@@ -24,13 +25,20 @@ use crate::{api::problem::Problem, forward_auth, metrics::Checker, state::AppSta
 #[derive(Clone, Copy, Debug)]
 pub struct Presented(pub TokenHash);
 
+/// Who sends a request has been looked at.
+#[derive(Clone, Copy, Debug)]
+struct Identified;
+
 /// Puts [`Principal`] and [`Presented`] into the extensions of a request, and its [`Client`](app::session::Client) if
 /// it may sign someone in.
 ///
 /// A bearer token counts before a cookie; a header that occurs twice or cannot be read counts as none, and then the
 /// cookie does not count either. In front of an application it is the other way round: there `Authorization` may be the
-/// application's own affair.
-pub fn identify(state: &AppState, request: &mut Request) {
+/// application's own affair. Once for each request, however often it is called.
+pub fn identify<B>(state: &AppState, request: &mut Request<B>) {
+    if request.extensions_mut().insert(Identified).is_some() {
+        return;
+    }
     if !request.method().is_safe()
         && let Some(client) = state.proxies.client(request)
     {
@@ -80,7 +88,7 @@ fn registered_may(state: &AppState, path: &str, principal: &Principal) -> bool {
     path == "/api/v1/session" || paths::is_forward_auth(path) && state.accounts.find(&principal.username).is_none()
 }
 
-fn note_use(state: &AppState, request: &Request, id: SessionId) {
+fn note_use<B>(state: &AppState, request: &Request<B>, id: SessionId) {
     if let Some(client) = state.proxies.client(request) {
         state.client_notes.note_use(id, client);
     }
@@ -129,7 +137,7 @@ fn activity_of(path: &str) -> Activity {
     }
 }
 
-fn presented(state: &AppState, request: &Request) -> Option<Credential> {
+fn presented<B>(state: &AppState, request: &Request<B>) -> Option<Credential> {
     let headers = request.headers();
     let is_forward_auth = paths::is_forward_auth(request.uri().path());
     let cookie_first = is_forward_auth && state.cookie.is_among(headers);
@@ -166,7 +174,11 @@ pub enum Access {
 }
 
 /// Refuses a request without a [`Principal`] in the way of the route's kind.
-pub async fn require(State((state, access)): State<(AppState, Access)>, mut request: Request, next: Next) -> Response {
+pub async fn require(
+    State((state, access)): State<(AppState, Access)>,
+    mut request: Request<Body>,
+    next: Next,
+) -> Response {
     if access == Access::Public || request.extensions().get::<Principal>().is_some() {
         return next.run(request).await;
     }
@@ -191,7 +203,7 @@ pub async fn require(State((state, access)): State<(AppState, Access)>, mut requ
 }
 
 /// The sign-in page that leads back here, and says why if the request came with the token of an ended session.
-fn sign_in_address(state: &AppState, request: &Request) -> String {
+fn sign_in_address(state: &AppState, request: &Request<Body>) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     // Only a page can be come back to; the target of a form cannot.
     if request.method() == http::Method::GET {

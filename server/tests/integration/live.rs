@@ -26,7 +26,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 async fn listen(server: &TestServer) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (router, shutdown) = (router::router(server.state.clone()), server.state.shutdown.clone());
+    let (router, shutdown) = (router::answering(server.state.clone()), server.state.shutdown.clone());
     let tasks = server.state.tasks.clone();
     tokio::spawn(async move { serve::serve(listener, router, &tasks, shutdown).await });
     server::background::spawn(&server.state);
