@@ -32,6 +32,8 @@ const SIDE_BY_SIDE: usize = 1_000;
 const USERNAME_PART: &str = "1234";
 const ADDRESS_PART: &str = "10.77.";
 const DELETES: u64 = 3;
+/// Tokens of one request.
+const BATCH: u64 = 64;
 
 /// How many sessions, and where.
 #[derive(Debug, Args)]
@@ -137,6 +139,13 @@ fn requests(sessions: u64, administrator: &str, ids: &[u64]) -> BTreeMap<String,
         body,
         ..Request { path: path.to_owned(), status, contains, ..Request::default() }
     };
+    let tokens: Vec<_> = (0..BATCH).map(token).collect();
+    let introspect_many = post(
+        "/api/v1/introspect/batch",
+        json!({ "tokens": tokens }).to_string(),
+        200,
+        format!("\"username\":\"{}\"", username((BATCH - 1) % users)),
+    );
     let batches: Vec<_> = (0..DELETES)
         .map(|batch| {
             let length = sessions / 20;
@@ -154,6 +163,7 @@ fn requests(sessions: u64, administrator: &str, ids: &[u64]) -> BTreeMap<String,
         ("bare", Requests::One(get("/healthz", administrator, 200, String::new()))),
         ("check_spread", Requests::Many((0..alive).map(check).collect())),
         ("introspect", Requests::Many((0..alive).map(introspect).collect())),
+        ("introspect_many", Requests::One(introspect_many)),
         ("check_unknown", Requests::One(refused(&"0".repeat(64)))),
         ("list_first", page("", sessions + 1)),
         ("list_middle", page(&format!("?first={}", sessions / 2), sessions + 1)),

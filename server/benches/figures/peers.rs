@@ -22,10 +22,11 @@ use crate::{
 };
 
 /// What is asked: its name in the protocol, in words, and over how many connections.
-const QUESTIONS: [(&str, &str, usize); 9] = [
+const QUESTIONS: [(&str, &str, usize); 10] = [
     ("check_spread", "check", 16),
     ("check_unknown", "check of a token that nobody has", 16),
     ("introspect", "introspection of a token, beside the bare look-up", 16),
+    ("introspect_many", "introspection of 64 tokens in one request", 16),
     ("list_first", "list, first page", 4),
     ("list_middle", "list, page in the middle", 4),
     ("list_by_username", "list by username", 4),
