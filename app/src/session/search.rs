@@ -4,6 +4,7 @@
 //! anna firefox              both words, each in any column
 //! "rest api"                words with spaces, or that look like something else
 //! user:anna agent:firefox   in one column: user, agent, server
+//! user=anna                 exactly that user
 //! ip:10.20.0.0/16           an address, or a network
 //! type:browser              rest, browser or other
 //! idle>2h idle<5m age>1d    since the last request, since sign-in: s, m, h, d
@@ -41,6 +42,8 @@ pub enum Condition {
     Anywhere(String),
     /// The text occurs in the username.
     User(String),
+    /// The text is the username.
+    UserIs(String),
     /// The text occurs in the user agent, as it is or in words.
     Agent(String),
     /// The text occurs in the server name.
@@ -127,6 +130,7 @@ impl Condition {
                 occurs(part, &[username, server_name, user_agent, client, &address, word, label])
             }
             Self::User(part) => occurs(part, &[username]),
+            Self::UserIs(name) => fold(username) == fold(name),
             Self::Agent(part) => occurs(part, &[user_agent, client]),
             Self::Server(part) => occurs(part, &[server_name]),
             Self::Address(network) => network.contains(*address),
@@ -228,6 +232,7 @@ fn condition(token: &str) -> Result<Condition, &'static str> {
     let (operator, value) = (letters.next(), letters.as_str());
     match (field.as_str(), operator) {
         ("user", Some(':')) => unquoted(value).map(Condition::User),
+        ("user", Some('=')) => unquoted(value).map(Condition::UserIs),
         ("agent", Some(':')) => unquoted(value).map(Condition::Agent),
         ("server", Some(':')) => unquoted(value).map(Condition::Server),
         ("ip", Some(':')) => Network::parse(value)
@@ -304,6 +309,7 @@ mod tests {
             ("\"rest api\"", Anywhere("rest api".into())),
             ("\"user:anna\"", Anywhere("user:anna".into())),
             ("user:anna", User("anna".into())),
+            ("user=\"anna b\"", Condition::UserIs("anna b".into())),
             ("USER:\"anna berg\"", User("anna berg".into())),
             ("agent:firefox/147", Agent("firefox/147".into())),
             ("server:keep-01", Server("keep-01".into())),
@@ -347,6 +353,7 @@ mod tests {
             ("age>99999999999999999999d", "age>99999999999999999999d", "age>1d"),
             ("usr:anna", "usr:anna", "user:"),
             ("user:", "user:", "look for"),
+            ("user=", "user=", "look for"),
             ("\"anna", "\"anna", "quotation mark"),
             ("a b c d e f g h i j k l m n o p q", "q", "up to 16"),
         ] {

@@ -250,7 +250,7 @@ fn sessions_link(user: &UserRow) -> AnyView {
         return view! { <span>"0"</span> }.into_any();
     }
     let mut query = SessionQuery::default();
-    query.filter.search = format!("user:\"{}\"", user.name);
+    query.filter.search = format!("user=\"{}\"", user.name);
     view! { <a href=query.href()>{grouped(user.sessions)}</a> }.into_any()
 }
 

@@ -96,6 +96,7 @@ fn of_search<'t>(table: &'t Table, search: &Search, now: Timestamp) -> Vec<Claus
         let tests = match &term.condition {
             Condition::Anywhere(text) => anywhere(table, &fold(text)),
             Condition::User(text) => table.users_containing(&fold(text)).map(numbers).into_iter().collect(),
+            Condition::UserIs(name) => table.user_named(&fold(name)).map(numbers).into_iter().collect(),
             Condition::Server(text) => table.servers_containing(&fold(text)).map(numbers).into_iter().collect(),
             Condition::Agent(text) => table.agents_containing(&fold(text)).map(numbers).into_iter().collect(),
             Condition::Type(session_type) => vec![types(|one| one == *session_type)],
@@ -237,6 +238,10 @@ mod tests {
             ("user:e", vec![2, 3]),
             ("agent:firefox", vec![1]),
             ("user:firefox", vec![]),
+            ("user=émile", vec![3]),
+            ("user=Anna -user=ben", vec![1]),
+            ("user=ann", vec![]),
+            ("-user=ann", vec![1, 2, 3]),
             ("server:keep", vec![1, 2]),
             ("type:browser", vec![2]),
             ("ip:10.20.0.0/16", vec![1, 3]),

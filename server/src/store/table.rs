@@ -18,6 +18,7 @@ use app::{
     session::{
         Client, SessionId, Standing, TokenHash,
         page::{Counts, Revision},
+        search::fold,
     },
     time::Timestamp,
 };
@@ -336,6 +337,15 @@ impl Table {
     /// for the others.
     pub(crate) fn users_containing(&self, part: &str) -> Option<(&[u32], Vec<u8>)> {
         Some((&self.users, self.usernames.containing(part)?))
+    }
+
+    /// The same for the usernames that are this one, in any case.
+    pub(crate) fn user_named(&self, folded: &str) -> Option<(&[u32], Vec<u8>)> {
+        let (column, mut meant) = self.users_containing(folded)?;
+        for (number, meant) in (0..).zip(&mut meant) {
+            *meant &= u8::from(*meant != 0 && fold(self.usernames.text(number)) == folded);
+        }
+        Some((column, meant))
     }
 
     pub(crate) fn servers_containing(&self, part: &str) -> Option<(&[u32], Vec<u8>)> {

@@ -29,7 +29,7 @@ async fn an_administrator_creates_finds_and_deletes_users() {
     assert!(list.contains("1 users match") || list.contains("1 user<"), "{list}");
     assert!(list.contains("href=\"/users?user=Anna\"") && !list.contains("user=Admin"), "{list}");
     let one = admin.open("/users?user=anna").await.text;
-    assert!(one.contains("href=\"/reports/sessions?q=user%3A%22Anna%22\""), "{one}");
+    assert!(one.contains("href=\"/reports/sessions?q=user%3D%22Anna%22\""), "{one}");
 
     let mut anna = server.anonymous();
     anna.token = Some(signed_in.json()["token"].as_str().unwrap().to_owned());

@@ -81,6 +81,7 @@ fn search_help() -> InertElement {
         r#"<div id="search-help" class="search-words" popover="auto"><h2>Search</h2><dl>"#,
         "<dt>anna firefox</dt><dd>both, each in any column</dd>",
         "<dt>user: agent: server:</dt><dd>in that column</dd>",
+        "<dt>user=anna</dt><dd>exactly that user</dd>",
         "<dt>ip:10.20.0.0/16</dt><dd>an address or a network</dd>",
         "<dt>type:browser</dt><dd>rest, browser or other</dd>",
         "<dt>idle&gt;2h &nbsp;idle&lt;5m</dt><dd>since the last request</dd>",

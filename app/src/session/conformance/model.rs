@@ -83,6 +83,8 @@ fn step() -> impl Strategy<Value = Step> {
         "firefox keep",
         "anna zzz",
         "user:anna -type:rest",
+        "user=anna",
+        "-user=ANNA",
         "ip:10.0.0.0/8 -agent:curl",
         "-10.20 server:KEEP-01",
         "idle>1m",
