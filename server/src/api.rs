@@ -7,6 +7,7 @@ pub mod introspect;
 pub mod json;
 pub(crate) mod list_json;
 pub mod openapi;
+pub mod own_sessions;
 pub mod problem;
 mod schema;
 pub mod session;

@@ -155,6 +155,8 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
         &[Method::GET, Method::DELETE],
         get(api::session::show).merge(delete(api::session::sign_out)),
     );
+    routes.add("/api/v1/account/sessions", Api, &[Method::GET], get(api::own_sessions::list));
+    routes.add("/api/v1/account/sessions/{id}", Api, &[Method::DELETE], delete(api::own_sessions::end));
     routes.add("/api/v1/app-passwords", Api, &[Method::POST], post(api::app_passwords::create));
     routes.add("/api/v1/openapi.json", Public, &[Method::GET], get(api::openapi::show));
 

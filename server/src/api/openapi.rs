@@ -11,7 +11,8 @@ use utoipa::{
     info(title = "Keepwatch", description = "Who is signed in, right now; and signing anyone out, at once."),
     paths(
         super::sessions::create, super::sessions::list, super::sessions::show, super::sessions::delete,
-        super::sessions::delete_many, super::session::show, super::session::sign_out, super::app_passwords::create,
+        super::sessions::delete_many, super::session::show, super::session::sign_out, super::own_sessions::list,
+        super::own_sessions::end, super::app_passwords::create,
         super::client_tokens::create, super::introspect::introspect, super::introspect::introspect_many,
         super::events::follow
     ),

@@ -199,7 +199,11 @@ pub async fn delete_many(
     Ok(JsonBody(outcome.into()))
 }
 
-fn session_id(text: &str) -> Result<SessionId, Problem> {
+/// The id in an address.
+///
+/// # Errors
+/// 400, which says what it must be.
+pub(super) fn session_id(text: &str) -> Result<SessionId, Problem> {
     text.parse()
         .map_err(|_| Problem::new(400, format!("'{}' is not a session id: use a whole number", text.escape_debug())))
 }

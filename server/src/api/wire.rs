@@ -184,6 +184,13 @@ impl From<Session> for SessionBody {
     }
 }
 
+/// The sessions of whoever asks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OwnSessionsBody {
+    /// Newest activity first, at most 1,000.
+    pub sessions: Vec<SessionBody>,
+}
+
 /// Part of the session list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionListBody {

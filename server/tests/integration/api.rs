@@ -348,3 +348,32 @@ async fn the_openapi_document_names_every_rest_address() {
     routed.dedup();
     assert_eq!(documented, routed);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_lists_and_ends_their_own_sessions_and_no_others() {
+    let server = TestServer::start().await;
+    let (admin, anna) = (server.admin().await, server.user("anna").await);
+    let elsewhere = server.signed_in("anna", SessionType::Browser).await;
+    let made = anna.post("/api/v1/app-passwords", json!({ "name": "calendar", "expires_in_days": 30 })).await;
+    let kept = made.json()["session"]["id"].as_u64().unwrap();
+    let own = async || {
+        let list = anna.get("/api/v1/account/sessions").await.json();
+        let mut ids: Vec<_> =
+            list["sessions"].as_array().unwrap().iter().map(|session| session["id"].as_u64().unwrap()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(own().await, [anna.id, elsewhere.id, kept]);
+
+    let path = |id: u64| format!("/api/v1/account/sessions/{id}");
+    for id in [kept, elsewhere.id, elsewhere.id] {
+        assert_eq!(anna.delete(&path(id)).await.status, 204);
+    }
+    assert_eq!(own().await, [anna.id]);
+    assert_eq!(elsewhere.get("/api/v1/session").await.status, 401);
+    anna.delete(&path(admin.id)).await.assert_problem(404, "session");
+    admin.delete(&path(anna.id)).await.assert_problem(404, "session");
+    anna.delete(&path(anna.id)).await.assert_problem(400, "sign out instead");
+    anna.delete("/api/v1/account/sessions/x").await.assert_problem(400, "whole number");
+    assert_eq!(admin.get("/api/v1/session").await.status, 200);
+}
