@@ -20,7 +20,7 @@ pub enum AppError {
     #[error("The username or password is not right.")]
     WrongCredentials,
     /// Only administrators may sign in just now; says why.
-    #[error("Only administrators may sign in just now. {0}")]
+    #[error("{}", format!("Only administrators may sign in just now. {_0}").trim_end())]
     Locked(String),
     /// The account may not do this.
     #[error("only an administrator may do this")]

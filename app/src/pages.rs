@@ -217,6 +217,8 @@ pub struct Users {
     pub typed_name: String,
     /// The role of a new user, as chosen.
     pub typed_role: Role,
+    /// The message of a lock, as typed.
+    pub typed_message: String,
     /// What the sign-in page says while only administrators may sign in.
     pub lock: Option<String>,
 }
@@ -233,6 +235,7 @@ impl Default for Users {
             error: None,
             typed_name: String::new(),
             typed_role: Role::User,
+            typed_message: String::new(),
             lock: None,
         }
     }

@@ -1,8 +1,8 @@
 //! `keepwatch backup` and `keepwatch restore`.
 //!
 //! A backup holds the accounts and the lock, not the sessions: it knows nothing of what was ended after it was made, so
-//! nothing of it may let anybody in. For the same reason session ids go on far beyond all that may have been handed out
-//! since.
+//! nothing of it may let anybody in. For the same reason an account that is disabled now stays so, a lock stays, and session
+//! ids go on far beyond all that may have been handed out since.
 
 mod format;
 mod socket;
@@ -13,11 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use app::session::service::Clock;
 
 use self::format::Backup;
-pub use self::socket::answer;
+pub use self::socket::spawn;
 use crate::{
     auth::accounts,
     clock::SystemClock,
@@ -26,8 +26,10 @@ use crate::{
     user_command,
 };
 
-/// More session ids than are handed out between a backup and its return.
-const IDS_BETWEEN: u64 = 1 << 32;
+/// Session ids begin here at a restore, times the seconds since 1970: more than can have been handed out until then.
+const IDS_A_SECOND: u64 = 1 << 20;
+/// REST hands ids out as JSON numbers, exact up to this.
+const MOST_IDS: u64 = 1 << 53;
 /// Standard input or output, where a file is named.
 const STANDARD: &str = "-";
 
@@ -40,7 +42,7 @@ pub async fn write(arguments: BackupArgs) -> anyhow::Result<()> {
     user_command::must_have_data(&data_dir)?;
     let text = match socket::ask(&data_dir).await? {
         Some(text) => text,
-        None => Backup { kept: offline(&data_dir)?, made_at: SystemClock::default().now().to_string() }.write()?,
+        None => Backup::of(offline(&data_dir)?, SystemClock::default().now()).write()?,
     };
     let backup = Backup::parse(&text).context("the server's answer is no backup")?;
     let told = format!("{} as of {}", counted(&backup.kept.accounts), backup.made_at);
@@ -62,12 +64,10 @@ pub fn restore(arguments: &RestoreArgs) -> anyhow::Result<()> {
     let name = arguments.file.display();
     let backup = read(&arguments.file).with_context(|| format!("cannot read {name}"))?;
     let Backup { mut kept, made_at } = Backup::parse(&backup).with_context(|| format!("cannot restore {name}"))?;
-    accounts::verify(&kept.accounts).with_context(|| format!("cannot restore {name}"))?;
-    let told = counted(&kept.accounts);
-
     let data_dir = &arguments.data.data_dir;
     let mut journal = Journal::open(data_dir)?;
     let there = journal.kept()?;
+    let told = counted(&kept.accounts);
     if !there.accounts.is_empty() && !arguments.replace {
         bail!(
             "{} has {} already: add --replace to put the {told} of the backup in their place",
@@ -75,9 +75,19 @@ pub fn restore(arguments: &RestoreArgs) -> anyhow::Result<()> {
             counted(&there.accounts)
         );
     }
-    kept.next_id = kept.next_id.max(there.next_id).saturating_add(IDS_BETWEEN);
+    let still_denied = accounts::keep_denials(&mut kept.accounts, &there.accounts)
+        .with_context(|| format!("cannot restore {name}"))?;
+    let of_now = SystemClock::default().now().as_millis() / 1_000 * IDS_A_SECOND;
+    kept.next_id = kept.next_id.max(there.next_id).max(of_now);
+    ensure!(kept.next_id < MOST_IDS, "cannot restore {name}: its session ids are beyond all that there can be");
     journal.restore(&kept)?;
-    println!("restored {told} as of {made_at}; all sessions are ended, app passwords and client tokens too");
+    println!("restored {told} as of {made_at} into {}", data_dir.display());
+    println!(
+        "all sessions are ended, app passwords and client tokens too; passwords and roles are those of the backup"
+    );
+    for denied in still_denied {
+        println!("{denied}, as it was here");
+    }
     Ok(())
 }
 
@@ -111,11 +121,9 @@ fn read(file: &Path) -> io::Result<String> {
 
 /// Writes a file whole or not at all, for its owner only. What is there and no backup stays.
 fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
-    match read(file) {
-        Ok(there) if !Backup::begins(&there) => {
-            bail!("{} is there and no backup: choose another name", file.display())
-        }
-        Ok(_) => {}
+    match begins_as_backup(file) {
+        Ok(true) => {}
+        Ok(false) => bail!("{} is there and no backup: choose another name", file.display()),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => bail!("cannot replace {}: {error}; choose another name", file.display()),
     }
@@ -131,4 +139,11 @@ fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
         File::open(&dir)?.sync_all()
     };
     write().with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// An empty file is what a backup may begin as.
+fn begins_as_backup(file: &Path) -> io::Result<bool> {
+    let mut begin = Vec::new();
+    File::open(file)?.take(format::BEGIN.len() as u64).read_to_end(&mut begin)?;
+    Ok(begin.is_empty() || begin == format::BEGIN.as_bytes())
 }

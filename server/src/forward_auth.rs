@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The answer to a request that may pass, without the way through the routes: for most requests of most servers. `None`
-/// for all others: the routes find out why.
+/// for all others: the routes find out why. Should it panic, the connection ends, which is no 200 either.
 pub fn pass_at_once<B>(state: &AppState, request: &mut Request<B>) -> Option<Response> {
     if request.method() != Method::GET || request.uri().path() != paths::FORWARD_AUTH {
         return None;

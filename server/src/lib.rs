@@ -29,11 +29,16 @@ pub mod user_agent;
 pub mod user_command;
 pub mod users;
 
+use std::time::Duration;
+
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{config::Config, state::AppState, store::RedbStore};
+
+/// How long a stop waits for what is under way.
+const STOP: Duration = Duration::from_millis(4_500);
 
 /// Serves until `shutdown` is cancelled, then stops: no new connections, open requests get four seconds, live sockets
 /// are closed, touches are flushed and the store is closed.
@@ -47,7 +52,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 
     let tasks = state.tasks.clone();
     background::spawn(&state);
-    tasks.spawn(backup::answer(state.clone(), config.data_dir.clone()));
+    backup::spawn(&state, &config.data_dir);
     if let Some(simulation) = config.simulation {
         demo::spawn(&state, simulation).await?;
     }
@@ -55,6 +60,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 
     serve::serve(listener, router::answering(state), &tasks, shutdown).await;
     tasks.close();
-    tasks.wait().await;
+    if tokio::time::timeout(STOP, tasks.wait()).await.is_err() {
+        tracing::warn!("{} requests are not finished: they are broken off", tasks.len());
+    }
     store.close().context("closing the store")
 }

@@ -17,13 +17,12 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     log_to_stderr(&cli.log);
-    match execute(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("keepwatch: {error:#}");
-            ExitCode::FAILURE
-        }
+    match (execute(cli.command), cli.log.format) {
+        (Ok(()), _) => return ExitCode::SUCCESS,
+        (Err(error), LogFormat::Text) => eprintln!("keepwatch: {error:#}"),
+        (Err(error), LogFormat::Json) => tracing::error!("{error:#}"),
     }
+    ExitCode::FAILURE
 }
 
 /// Writes the log to standard error, in colour only where somebody reads it on a terminal.
@@ -34,7 +33,11 @@ fn log_to_stderr(log: &LogArgs) {
         .with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+            // Standard error is then for programs: what is no event would break their reading.
+            std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        }
     }
 }
 

@@ -133,6 +133,11 @@ impl Metrics {
             .buckets(exponential_buckets(0.00001, 4.0, 10)?);
         let times = added(&registry, HistogramVec::new(times, &["kind"])?)?;
         let answers = counters("keepwatch_answers_total", "Requests answered, by status.", &["kind", "status"])?;
+        let sign_ins = counters("keepwatch_sign_ins_total", "Sign-ins by password, by outcome.", &["outcome"])?;
+        // What has never happened is told as zero, so that the first time is seen as a change.
+        [ACCEPTED, REFUSED, THROTTLED, LOCKED, FAILED]
+            .iter()
+            .for_each(|one| sign_ins.with_label_values(&[*one]).reset());
         Ok(Self {
             sessions: added(
                 &registry,
@@ -141,10 +146,10 @@ impl Metrics {
             users: gauge("keepwatch_users", "Distinct users signed in.")?,
             writable: gauge("keepwatch_store_writable", "Whether changes can be made durable: 1 or 0.")?,
             live_tabs: gauge("keepwatch_live_tabs", "Open live channels.")?,
-            sign_ins: counters("keepwatch_sign_ins_total", "Sign-ins by password, by outcome.", &["outcome"])?,
+            sign_ins,
             checks: Checker::ALL.map(|by| Checks {
-                accepted: checks.with_label_values(&[by.as_str(), "accepted"]),
-                refused: checks.with_label_values(&[by.as_str(), "refused"]),
+                accepted: checks.with_label_values(&[by.as_str(), ACCEPTED]),
+                refused: checks.with_label_values(&[by.as_str(), REFUSED]),
             }),
             requests: RequestKind::ALL.map(|kind| Requests {
                 times: times.with_label_values(&[kind.as_str()]),
@@ -164,11 +169,11 @@ impl Metrics {
     /// Counts a sign-in by password.
     pub fn count_sign_in<T>(&self, outcome: &Result<T, AppError>) {
         let outcome = match outcome {
-            Ok(_) => "accepted",
-            Err(AppError::WrongCredentials) => "refused",
-            Err(AppError::Throttled { .. }) => "throttled",
-            Err(AppError::Locked(_)) => "locked",
-            Err(_) => "failed",
+            Ok(_) => ACCEPTED,
+            Err(AppError::WrongCredentials) => REFUSED,
+            Err(AppError::Throttled { .. }) => THROTTLED,
+            Err(AppError::Locked(_)) => LOCKED,
+            Err(_) => FAILED,
         };
         self.sign_ins.with_label_values(&[outcome]).inc();
     }
@@ -194,6 +199,13 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
+
+/// Outcomes.
+const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
+const THROTTLED: &str = "throttled";
+const LOCKED: &str = "locked";
+const FAILED: &str = "failed";
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -70,8 +70,9 @@ pub use self::{
     events::{Event, Events, Forgotten},
     figures::Figures,
     journal::{Journal, Kept},
+    medium::FILE,
     open_error::OpenError,
-    queue::CloseError,
+    queue::{AccountChange, CloseError},
 };
 use self::{
     queue::{Command, Queue},
@@ -198,12 +199,13 @@ impl RedbStore {
         answer.recv().unwrap_or(Err(StoreError::Unavailable))
     }
 
-    /// Adds or replaces an account, or takes it away. What the value means is not the store's business.
+    /// Adds or replaces an account, or takes it away, and ends sessions with it: all or nothing.
     ///
     /// # Errors
-    /// [`StoreError::OutcomeUnknown`]: it may be durable or not. [`StoreError::Unavailable`]: it is not.
-    pub async fn put_account(&self, key: String, value: Option<Vec<u8>>) -> Result<(), StoreError> {
-        self.queue.ask(|reply| Command::PutAccount { key, value, reply }).await
+    /// [`StoreError::OutcomeUnknown`]: it may be durable or not; the sessions are denied. [`StoreError::Unavailable`] and
+    /// [`StoreError::AskerEnded`]: nothing has happened.
+    pub async fn put_account(&self, change: AccountChange) -> Result<(), StoreError> {
+        self.queue.ask(|reply| Command::PutAccount { change, reply }).await
     }
 
     /// A read that passes over many sessions. While it takes, other tasks of this thread go on elsewhere.

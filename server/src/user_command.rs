@@ -16,7 +16,7 @@ use crate::{
     auth::accounts::Accounts,
     clock::SystemClock,
     config::{PasswordArgs, UserCommand},
-    store::RedbStore,
+    store::{self, RedbStore},
     user_agent,
 };
 
@@ -50,7 +50,8 @@ pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
 /// # Errors
 /// Says so.
 pub fn must_have_data(data_dir: &Path) -> anyhow::Result<()> {
-    if !data_dir.join("keepwatch.redb").exists() {
+    let is_there = data_dir.join(store::FILE).try_exists();
+    if !is_there.with_context(|| format!("cannot look into {}", data_dir.display()))? {
         bail!("there is no keepwatch data in {}: check --data-dir", data_dir.display());
     }
     Ok(())
@@ -59,19 +60,19 @@ pub fn must_have_data(data_dir: &Path) -> anyhow::Result<()> {
 async fn act(accounts: &Accounts, now: Timestamp, command: UserCommand) -> anyhow::Result<String> {
     Ok(match command {
         UserCommand::Add { name, role, password } => {
-            let account = accounts.add(&name, role.into(), &read_password(&password)?, now).await?;
+            let account = accounts.add(&name, role.into(), &read_password(&password)?, now, None).await?;
             format!("added {} ({})\n", account.name, account.role.as_str())
         }
         UserCommand::Passwd { name, password } => {
-            let account = accounts.set_password(&name, &read_password(&password)?).await?;
+            let account = accounts.set_password(&name, &read_password(&password)?, None).await?;
             format!("new password for {}; its sessions are ended\n", account.name)
         }
         UserCommand::Disable { name, .. } => {
-            let account = accounts.set_disabled(&name, true).await?;
+            let account = accounts.set_disabled(&name, true, None).await?;
             format!("disabled {}; its sessions are ended\n", account.name)
         }
         UserCommand::Enable { name, .. } => {
-            let account = accounts.set_disabled(&name, false).await?;
+            let account = accounts.set_disabled(&name, false, None).await?;
             format!("enabled {}\n", account.name)
         }
         UserCommand::List { .. } => accounts

@@ -65,9 +65,13 @@ pub async fn act(
     let is_of_one = action != "create" && state.accounts.find(&name).is_some();
     let parameters = if is_of_one { with_parameters(&[("user", &name)]) } else { String::new() };
     let mut users = Users { error: Some(pages::sentence(&error)), ..Users::default() };
-    if action == "create" {
-        users.typed_name = name;
-        users.typed_role = role_in(&form).unwrap_or(Role::User);
+    match action.as_str() {
+        "create" => {
+            users.typed_name = name;
+            users.typed_role = role_in(&form).unwrap_or(Role::User);
+        }
+        "lock" => users.typed_message = parameter(&form, "message").unwrap_or_default(),
+        _ => {}
     }
     Ok(match page(&state, &asker, &parameters, users) {
         Ok(page) => pages::render(&state, bare, pages::status_of(&error), page).await,
@@ -95,32 +99,57 @@ async fn perform(
                 .to_owned(),
         ));
     }
-    let outcome = match action {
-        "create" => accounts.add(name, role_in(form)?, &password()?, state.sessions.now()).await.map(Some),
-        "role" => accounts.set_role(name, role_in(form)?).await.map(Some),
-        "password" => accounts.set_password(name, &password()?).await.map(Some),
-        "disable" => accounts.set_disabled(name, true).await.map(Some),
-        "enable" => accounts.set_disabled(name, false).await.map(Some),
-        "delete" => accounts.remove(name).await.map(|()| None),
-        "lock" => {
-            let message = parameter(form, "message").unwrap_or_default().trim().to_owned();
-            accounts.set_lock(Some(Lock { message })).await.map(|()| None)
-        }
-        "unlock" => accounts.set_lock(None).await.map(|()| None),
-        _ => Err(AppError::Invalid(
-            "'action' must be create, role, password, disable, enable, delete, lock or unlock".to_owned(),
-        )),
+    let by = Some(asker);
+    let act = async || {
+        Ok(match action {
+            "create" => {
+                let role = role_in(form)?;
+                let account = accounts.add(name, role, &password()?, state.sessions.now(), by).await?;
+                (format!("created {} as {}", account.name, role.as_str()), Some(account))
+            }
+            "role" => {
+                let account = accounts.set_role(name, role_in(form)?, by).await?;
+                (format!("changed the role of {} to {}", account.name, account.role.as_str()), Some(account))
+            }
+            "password" => {
+                let account = accounts.set_password(name, &password()?, by).await?;
+                (format!("reset the password of {}", account.name), Some(account))
+            }
+            "disable" | "enable" => {
+                let account = accounts.set_disabled(name, action == "disable", by).await?;
+                (format!("{action}d sign-in of {}", account.name), Some(account))
+            }
+            "delete" => {
+                accounts.remove(name, by).await?;
+                (format!("deleted {name}"), None)
+            }
+            "lock" => {
+                let message = parameter(form, "message").unwrap_or_default().trim().to_owned();
+                accounts.set_lock(Some(Lock { message: message.clone() }), by).await?;
+                (format!("locked the server: {message:?}"), None)
+            }
+            "unlock" => {
+                accounts.set_lock(None, by).await?;
+                ("unlocked the server".to_owned(), None)
+            }
+            _ => {
+                return Err(AppError::Invalid(
+                    "'action' must be create, role, password, disable, enable, delete, lock or unlock".to_owned(),
+                ));
+            }
+        })
     };
+    let outcome: Result<(String, Option<Account>), AppError> = act().await;
     let (by, session) = (&asker.username, asker.session_id.0);
     match &outcome {
-        Ok(_) => tracing::info!(
-            principal.name = %by, principal.session = session, user.name = name, "{by}: {action} user {name}"
+        Ok((done, _)) => tracing::info!(
+            principal.name = %by, principal.session = session, user.name = name, "{by} {done}"
         ),
         Err(error) => tracing::info!(
-            principal.name = %by, principal.session = session, user.name = name, "{by} could not {action} user {name}: {error}"
+            principal.name = %by, principal.session = session, user.name = name, action, "{by} was refused: {error}"
         ),
     }
-    outcome
+    outcome.map(|(_, account)| account)
 }
 
 fn with_parameters(pairs: &[(&str, &str)]) -> String {

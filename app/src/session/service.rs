@@ -88,20 +88,23 @@ impl Sessions {
         let session = self.new_session(username, session_type, client, token_hash);
         let session = self.store.create(session).await?;
         log_established(&session);
-        self.end_oldest_beside(&session).await?;
         Ok(session)
     }
 
-    /// Keeps a user who has just signed in within the limit. What was made to be kept does not count: it has a limit of its
-    /// own.
-    async fn end_oldest_beside(&self, newest: &Session) -> Result<(), AppError> {
+    /// Keeps a user who has just signed in within the limit. Only sessions count that were signed in to: what was made to be
+    /// kept has a limit of its own, and what was registered is nobody's doing.
+    ///
+    /// # Errors
+    /// As [`Sessions::sign_out`].
+    pub async fn keep_to_limit(&self, newest: &Session) -> Result<(), AppError> {
         let Some(most) = self.most_of_user else { return Ok(()) };
         if self.store.count_of_user(&newest.username) <= most {
             return Ok(());
         }
         let mut sessions = self.store.of_user(&newest.username);
-        sessions.retain(|session| session.standing.is_none());
-        sessions.sort_unstable_by_key(|session| (session.created_at, session.id));
+        sessions.retain(|session| session.standing.is_none() && session.session_type != SessionType::Other);
+        // Of two at once, the one that was stored last is the newer one, whatever the clock said before.
+        sessions.sort_unstable_by_key(|session| session.id);
         let over = sessions.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
         let oldest: Vec<_> =
             sessions.iter().take(over).map(|session| session.id).filter(|id| *id != newest.id).collect();
@@ -310,14 +313,14 @@ impl Sessions {
     ///
     /// # Errors
     /// As [`Sessions::sign_out`].
-    pub async fn end_all_of(&self, username: &str, but: Option<SessionId>) -> Result<(), AppError> {
+    pub async fn end_all_of(&self, username: &str, but: Option<SessionId>, reason: EndReason) -> Result<(), AppError> {
         loop {
             let of_user = self.store.of_user(username);
             let ids: Vec<_> = of_user.iter().map(|session| session.id).filter(|id| Some(*id) != but).collect();
             if ids.is_empty() {
                 return Ok(());
             }
-            let deleted = self.store.delete(self.deletion(ids, EndReason::Deleted)).await?.deleted;
+            let deleted = self.store.delete(self.deletion(ids, reason)).await?.deleted;
             tracing::info!(user.name = username, "{deleted} sessions of {username} ended with a change of the account");
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn users_html(data: &UsersData) -> String {
 }
 
 fn list(users: &Users) -> impl IntoView + use<> {
-    let Users { found, total, search, now, typed_name, typed_role, lock, .. } = users.clone();
+    let Users { found, total, search, now, typed_name, typed_role, typed_message, lock, .. } = users.clone();
     let count = match (search.is_empty(), total) {
         (_, 1) => "1 user".to_owned(),
         (true, _) => format!("{} users", grouped(total)),
@@ -54,7 +54,7 @@ fn list(users: &Users) -> impl IntoView + use<> {
                         <th scope="col" class="role">"Role"</th>
                         <th scope="col" class="state">"Sign-in"</th>
                         <th scope="col" class="sessions-count">"Sessions"</th>
-                        <th scope="col" class="last_active">"Last Sign-in"</th>
+                        <th scope="col" class="last_active">"Last sign-in"</th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
@@ -63,14 +63,18 @@ fn list(users: &Users) -> impl IntoView + use<> {
         </div>
         {(rest > 0).then(|| view! { <p class="explained">{grouped(rest)} " more: search to see them."</p> })}
         {new_user(typed_name, typed_role)}
-        {lock_section(lock)}
+        {lock_section(lock, typed_message)}
     }
 }
 
-fn lock_section(lock: Option<String>) -> AnyView {
+fn lock_section(lock: Option<String>, typed_message: String) -> AnyView {
     let (explanation, form) = match lock {
         Some(message) => (
-            format!("Only administrators may sign in. The sign-in page says so, and: {message}"),
+            if message.is_empty() {
+                "Only administrators may sign in, and the sign-in page says so.".to_owned()
+            } else {
+                format!("Only administrators may sign in. The sign-in page says so, and: {message}")
+            },
             view! {
                 <input type="hidden" name="action" value="unlock"/>
                 <button type="submit" class="button">"Unlock server"</button>
@@ -84,7 +88,7 @@ fn lock_section(lock: Option<String>) -> AnyView {
                 <input type="hidden" name="action" value="lock"/>
                 <label>
                     <span>"What the sign-in page says"</span>
-                    <input type="text" name="message" maxlength="300" autocomplete="off" placeholder="Back at 14:00."/>
+                    <input type="text" name="message" autocomplete="off" placeholder="Back at 14:00." value=typed_message/>
                 </label>
                 <button type="submit" class="button">"Lock server"</button>
             }
@@ -106,7 +110,7 @@ fn lock_section(lock: Option<String>) -> AnyView {
 fn row(user: UserRow, now: Timestamp) -> impl IntoView {
     let href = user_href(&user.name);
     view! {
-        <tr class="row" class:ended=user.disabled>
+        <tr class="row" class:disabled=user.disabled>
             <td class="username">
                 <a class="user" href=href>
                     {avatar_of(&user.name)} <span class="name">{user.name.clone()}</span>
@@ -144,7 +148,7 @@ fn one_user(user: &UserRow, is_own: bool, now: Timestamp) -> impl IntoView + use
         ("Role", user.role.label().to_owned()),
         ("Sign-in", if user.disabled { "Disabled".to_owned() } else { "Enabled".to_owned() }),
         ("Last sign-in", ago(user.last_sign_in, now)),
-        ("Added", ago(Some(user.created_at), now)),
+        ("Created", ago(Some(user.created_at), now)),
     ];
     let facts: Vec<_> = facts.into_iter().map(|(label, fact)| view! { <dt>{label}</dt><dd>{fact}</dd> }).collect();
     let acts = if is_own {
@@ -251,7 +255,9 @@ fn sessions_link(user: &UserRow) -> AnyView {
     }
     let mut query = SessionQuery::default();
     query.filter.search = format!("user=\"{}\"", user.name);
-    view! { <a href=query.href()>{grouped(user.sessions)}</a> }.into_any()
+    let count = grouped(user.sessions);
+    let label = format!("{count} {} of {}", if user.sessions == 1 { "session" } else { "sessions" }, user.name);
+    view! { <a href=query.href() aria-label=label>{count}</a> }.into_any()
 }
 
 fn avatar_of(name: &str) -> AnyView {

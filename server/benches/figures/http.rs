@@ -165,7 +165,7 @@ fn spawn(listener: TcpListener, answers: impl Answers, tasks: &TaskTracker, shut
 /// The token of a user with an account: a check also looks up the role.
 async fn sign_in(state: &AppState) -> anyhow::Result<String> {
     if state.accounts.find(USER).is_none() {
-        state.accounts.add(USER, Role::Administrator, "correct horse battery", state.sessions.now()).await?;
+        state.accounts.add(USER, Role::Administrator, "correct horse battery", state.sessions.now(), None).await?;
     }
     let client = Client::new(Ipv4Addr::LOCALHOST.into(), "figures");
     let (token, _) = state.sign_in.establish(USER.into(), SessionType::RestApi, client).await?;

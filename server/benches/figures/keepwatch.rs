@@ -76,7 +76,8 @@ fn session(number: u64, sessions: u64, now: Timestamp) -> NewSession {
     NewSession {
         token_hash: hash_of_presented(&token(number)).unwrap_or(app::session::TokenHash([0; 32])),
         username: username(number % (sessions / 3).max(1)).into(),
-        session_type: SessionType::ALL[(dice % 3) as usize],
+        // Those that requests are made with need no account.
+        session_type: if number < ALIVE { SessionType::Other } else { SessionType::ALL[(dice % 3) as usize] },
         client: Client::new(
             address(number).parse().unwrap_or([10, 0, 0, 1].into()),
             &format!("Mozilla/5.0 (X11; Linux x86_64) Firefox/{}", 100 + number % 200),

@@ -94,7 +94,7 @@ fn look_at(state: &AppState, token: &str) -> Introspected {
     };
     state.metrics.count_check(Checker::Introspection, token_type.is_some());
     let checked = checked.filter(|_| token_type.is_some());
-    let found = checked.and_then(|checked| Some((role_in(state, &checked), state.sessions.store().get(checked.id)?)));
+    let found = checked.and_then(|checked| Some((role_in(state, &checked)?, state.sessions.store().get(checked.id)?)));
     // It may have ended since.
     let Some((role, session)) = found else { return Introspected::default() };
     let expires_at = state.sessions.deadline(&session);

@@ -56,7 +56,7 @@ pub async fn create(
             if body.address.is_some() || body.user_agent.is_some() {
                 return Err(Problem::new(400, "'address' and 'user_agent' are only for session_type other"));
             }
-            state.sign_in.with_password(&body.username, password, SessionType::RestApi, client).await?
+            state.sign_in.with_password(&body.username, password, SessionType::RestApi, client, None).await?
         }
         (Some(SessionType::Other), None) => {
             let asker = match (asker, &token) {

@@ -10,7 +10,12 @@ use anyhow::{Context, bail};
 use app::{
     error::AppError,
     principal::{Principal, Role},
-    session::{column::Columns, service::Sessions},
+    session::{
+        SessionId,
+        column::Columns,
+        service::Sessions,
+        store::{EndReason, StoreError},
+    },
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -21,7 +26,7 @@ use super::{
     token::SessionToken,
     username::{self, Username},
 };
-use crate::store::RedbStore;
+use crate::store::{AccountChange, RedbStore};
 
 /// The name of the first administrator.
 pub const FIRST_ADMINISTRATOR: &str = "Admin";
@@ -49,9 +54,26 @@ pub struct Account {
 }
 
 impl Account {
-    /// What it may do now.
-    fn role_now(&self) -> Role {
-        if self.disabled { Role::User } else { self.role }
+    /// What it may do now; nothing if it is disabled.
+    fn role_now(&self) -> Option<Role> {
+        (!self.disabled).then_some(self.role)
+    }
+}
+
+/// The sessions that end with a change of an account.
+struct Ends {
+    /// Whose.
+    of: Vec<Arc<str>>,
+    but: Option<SessionId>,
+    reason: EndReason,
+}
+
+impl Ends {
+    const NONE: Self = Self { of: Vec::new(), but: None, reason: EndReason::Deleted };
+
+    /// All of a user's.
+    fn all_of(name: &Arc<str>) -> Self {
+        Self { of: vec![name.clone()], ..Self::NONE }
     }
 }
 
@@ -65,8 +87,8 @@ pub struct Lock {
 
 /// The key under which the lock stands among the accounts: no name has it.
 pub const LOCK_KEY: &str = "\0lock";
-/// The longest message of a lock, in bytes.
-const MESSAGE_BYTES: usize = 300;
+/// The longest message of a lock, in characters.
+const MESSAGE_LENGTH: usize = 300;
 
 /// What is stored under a key.
 enum Record {
@@ -86,12 +108,32 @@ impl Record {
     }
 }
 
-/// Whether all records can be read as accounts.
+/// Keeps denied, among records that come back, what is denied `there`: accounts that are disabled, and sign-in while it is
+/// locked. Says what that was.
 ///
 /// # Errors
-/// Names the one that cannot.
-pub fn verify(records: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
-    records.iter().try_for_each(|(key, stored)| Record::parse(key, stored).map(drop))
+/// Names a record that cannot be read.
+pub fn keep_denials(records: &mut Vec<(String, Vec<u8>)>, there: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<String>> {
+    let mut kept = Vec::new();
+    let is_disabled = |record: &Record| matches!(record, Record::Account(account) if account.disabled);
+    for (key, stored) in records.iter_mut() {
+        let record = Record::parse(key, stored)?;
+        let now = there.iter().find(|(other, _)| other == key).map(|(_, now)| Record::parse(key, now)).transpose()?;
+        if let Record::Account(mut account) = record
+            && !account.disabled
+            && now.as_ref().is_some_and(is_disabled)
+        {
+            account.disabled = true;
+            *stored = serde_json::to_vec(&account)?;
+            kept.push(format!("sign-in of {} stays disabled", account.name));
+        }
+    }
+    let lock = there.iter().find(|(key, _)| key == LOCK_KEY);
+    if let Some(lock) = lock.filter(|_| records.iter().all(|(key, _)| key != LOCK_KEY)) {
+        records.push(lock.clone());
+        kept.push("the server stays locked".to_owned());
+    }
+    Ok(kept)
 }
 
 /// All accounts, by the key of their name.
@@ -117,7 +159,7 @@ impl Accounts {
             match Record::parse(&key, &stored)? {
                 Record::Lock(read) => lock = Some(read),
                 Record::Account(account) => {
-                    roles.insert(account.name.clone(), account.role_now());
+                    roles.extend(account.role_now().map(|role| (account.name.clone(), role)));
                     by_key.insert(key, account);
                 }
             }
@@ -132,31 +174,45 @@ impl Accounts {
         self.read().get(&username.key).cloned()
     }
 
-    /// What the account of a canonical name may do now; a disabled or unknown one may nothing but use its sessions.
-    /// Constant cost.
-    pub fn role_of(&self, canonical: &str) -> Role {
+    /// What the account of a canonical name may do now; `None` if it is disabled or not there. Constant cost.
+    pub fn role_of(&self, canonical: &str) -> Option<Role> {
         let roles = self.roles.read().unwrap_or_else(PoisonError::into_inner);
-        roles.get(canonical).copied().unwrap_or(Role::User)
+        roles.get(canonical).copied()
     }
 
-    /// All accounts by name.
+    /// All accounts by name, in any case.
     pub fn list(&self) -> Vec<Account> {
-        let mut accounts: Vec<_> = self.read().values().cloned().collect();
-        accounts.sort_by(|one, other| one.name.cmp(&other.name));
-        accounts
+        let mut accounts: Vec<_> = self.read().iter().map(|(key, account)| (key.clone(), account.clone())).collect();
+        accounts.sort_by(|(one, _), (other, _)| one.cmp(other));
+        accounts.into_iter().map(|(_, account)| account).collect()
     }
 
     /// Adds an account. Sessions that an integration has registered under its name end: none is older than its account.
     ///
+    /// `by` is on whose word, here and below; `None` is the operator. When their session has ended by then, nothing is done.
+    ///
     /// # Errors
     /// [`AppError::Invalid`] when the name or password cannot be used or the name is taken.
-    pub async fn add(&self, name: &str, role: Role, password: &str, now: Timestamp) -> Result<Account, AppError> {
+    pub async fn add(
+        &self,
+        name: &str,
+        role: Role,
+        password: &str,
+        now: Timestamp,
+        by: Option<&Principal>,
+    ) -> Result<Account, AppError> {
         let username = Username::parse(name)?;
-        let _changing = self.changing.lock().await;
-        if self.read().contains_key(&username.key) {
-            return Err(AppError::Invalid(format!("there is a user '{}' already", username.shown)));
-        }
+        let is_free = || {
+            if self.read().contains_key(&username.key) {
+                return Err(AppError::Invalid(format!("there is a user '{}' already", username.shown)));
+            }
+            Ok(())
+        };
+        // Nobody waits for the hash of a name that is taken, nor for that of somebody else.
+        is_free()?;
         let password_hash = hashed(password).await?;
+        let _changing = self.changing.lock().await;
+        is_free()?;
         let account = Account {
             name: username.shown.into(),
             role,
@@ -166,84 +222,94 @@ impl Accounts {
             created_at: now,
             last_sign_in: None,
         };
-        self.put(username.key.clone(), account.clone()).await?;
-        self.sessions.end_all_of(&username.key, None).await?;
+        let ends = Ends { of: vec![username.key.as_str().into(), account.name.clone()], ..Ends::NONE };
+        self.put(username.key, Some(&account), &account.name, by, ends).await?;
         Ok(account)
     }
 
-    /// Changes an account that is there.
+    /// Changes what bears on no session.
     ///
     /// # Errors
     /// [`AppError::NotFound`], or as the store says.
     pub async fn update(&self, name: &str, change: impl FnOnce(&mut Account)) -> Result<Account, AppError> {
-        let username = Username::parse(name)?;
-        let _changing = self.changing.lock().await;
-        let mut account = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
-        change(&mut account);
-        self.put(username.key, account.clone()).await?;
-        Ok(account)
+        let change = |account: &mut Account| {
+            change(account);
+            Ok(())
+        };
+        self.change(name, None, |_| Ends::NONE, change).await
     }
 
     /// Sets a new password and ends the account's sessions.
     ///
     /// # Errors
     /// As [`Accounts::add`] and [`Accounts::update`].
-    pub async fn set_password(&self, name: &str, password: &str) -> Result<Account, AppError> {
+    pub async fn set_password(&self, name: &str, password: &str, by: Option<&Principal>) -> Result<Account, AppError> {
         let password_hash = hashed(password).await?;
-        let account = self.update(name, |account| account.password_hash = password_hash).await?;
-        self.sessions.end_all_of(&account.name, None).await?;
-        Ok(account)
+        let change = |account: &mut Account| {
+            account.password_hash = password_hash;
+            Ok(())
+        };
+        self.change(name, by, Ends::all_of, change).await
     }
 
-    /// Sets the new password of whoever asks, who has proved to be the account's user, and ends their other sessions.
+    /// Sets the new password of whoever asks, and ends their other sessions. They have `proved` to be the account's user by
+    /// its password, which must be the same still.
     ///
     /// # Errors
-    /// As [`Accounts::set_password`].
-    pub async fn set_own_password(&self, asker: &Principal, password: &str) -> Result<(), AppError> {
+    /// As [`Accounts::set_password`]; [`AppError::WrongCredentials`] when it has been changed meanwhile.
+    pub async fn set_own_password(&self, asker: &Principal, proved: &Account, password: &str) -> Result<(), AppError> {
         let password_hash = hashed(password).await?;
-        self.sessions.still_signed_in(asker)?;
-        self.update(&asker.username, |account| account.password_hash = password_hash).await?;
-        self.sessions.end_all_of(&asker.username, Some(asker.session_id)).await
+        let change = |account: &mut Account| {
+            if account.password_hash != proved.password_hash {
+                return Err(AppError::WrongCredentials);
+            }
+            account.password_hash = password_hash;
+            Ok(())
+        };
+        let (but, reason) = (Some(asker.session_id), EndReason::EndedByUser);
+        let ends = |name: &Arc<str>| Ends { but, reason, ..Ends::all_of(name) };
+        self.change(&asker.username, Some(asker), ends, change).await.map(drop)
     }
 
     /// Refuses or allows sign-in; refusing ends the account's sessions.
     ///
     /// # Errors
     /// As [`Accounts::update`]; [`AppError::Invalid`] for the last administrator.
-    pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<Account, AppError> {
-        let account = self.change(name, |account| account.disabled = disabled).await?;
-        if disabled {
-            self.sessions.end_all_of(&account.name, None).await?;
-        }
-        Ok(account)
+    pub async fn set_disabled(&self, name: &str, disabled: bool, by: Option<&Principal>) -> Result<Account, AppError> {
+        let change = |account: &mut Account| {
+            account.disabled = disabled;
+            Ok(())
+        };
+        let ends = |name: &Arc<str>| if disabled { Ends::all_of(name) } else { Ends::NONE };
+        self.change(name, by, ends, change).await
     }
 
     /// Changes what an account may do, and ends its sessions: they were opened by somebody who might do something else.
     ///
     /// # Errors
-    /// As [`Accounts::set_disabled`].
-    pub async fn set_role(&self, name: &str, role: Role) -> Result<Account, AppError> {
-        let account = self.change(name, |account| account.role = role).await?;
-        self.sessions.end_all_of(&account.name, None).await?;
-        Ok(account)
+    /// As [`Accounts::set_disabled`]; [`AppError::Invalid`] when it is its role already.
+    pub async fn set_role(&self, name: &str, role: Role, by: Option<&Principal>) -> Result<Account, AppError> {
+        let change = |account: &mut Account| {
+            if account.role == role {
+                let (name, role) = (&account.name, role.label().to_lowercase());
+                return Err(AppError::Invalid(format!("the role of '{name}' is {role} already")));
+            }
+            account.role = role;
+            Ok(())
+        };
+        self.change(name, by, Ends::all_of, change).await
     }
 
     /// Takes an account away and ends its sessions.
     ///
     /// # Errors
     /// As [`Accounts::set_disabled`].
-    pub async fn remove(&self, name: &str) -> Result<(), AppError> {
+    pub async fn remove(&self, name: &str, by: Option<&Principal>) -> Result<(), AppError> {
         let username = Username::parse(name)?;
-        let account = {
-            let _changing = self.changing.lock().await;
-            let account = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
-            self.keep_an_administrator(&account, None)?;
-            self.store.put_account(username.key.clone(), None).await?;
-            self.roles.write().unwrap_or_else(PoisonError::into_inner).remove(&account.name);
-            self.by_key.write().unwrap_or_else(PoisonError::into_inner).remove(&username.key);
-            account
-        };
-        self.sessions.end_all_of(&account.name, None).await
+        let _changing = self.changing.lock().await;
+        let account = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
+        self.keep_an_administrator(&account, None)?;
+        self.put(username.key, None, &account.name, by, Ends::all_of(&account.name)).await
     }
 
     /// The lock, while only administrators may sign in.
@@ -257,7 +323,7 @@ impl Accounts {
     /// [`AppError::Locked`].
     pub fn admit(&self, account: &Account) -> Result<(), AppError> {
         match self.lock() {
-            Some(lock) if account.role_now() != Role::Administrator => Err(AppError::Locked(lock.message)),
+            Some(lock) if account.role_now() != Some(Role::Administrator) => Err(AppError::Locked(lock.message)),
             Some(_) | None => Ok(()),
         }
     }
@@ -266,19 +332,30 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::Invalid`] for a message that is too long, or as the store says.
-    pub async fn set_lock(&self, lock: Option<Lock>) -> Result<(), AppError> {
-        if lock.as_ref().is_some_and(|lock| lock.message.len() > MESSAGE_BYTES) {
-            return Err(AppError::Invalid(format!("the message of a lock has at most {MESSAGE_BYTES} bytes")));
+    pub async fn set_lock(&self, lock: Option<Lock>, by: Option<&Principal>) -> Result<(), AppError> {
+        if lock.as_ref().is_some_and(|lock| lock.message.chars().count() > MESSAGE_LENGTH) {
+            return Err(AppError::Invalid(format!("the message of a lock has at most {MESSAGE_LENGTH} characters")));
         }
-        let stored = lock.as_ref().map(serde_json::to_vec).transpose().map_err(|_| AppError::Internal)?;
+        let value = lock.as_ref().map(serde_json::to_vec).transpose().map_err(|_| AppError::Internal)?;
         let _changing = self.changing.lock().await;
+        let before = self.lock();
+        let hold = |lock: Option<Lock>| *self.lock.write().unwrap_or_else(PoisonError::into_inner) = lock;
         // What denies takes effect before it is durable, what grants after it.
         if lock.is_some() {
-            self.lock.write().unwrap_or_else(PoisonError::into_inner).clone_from(&lock);
+            hold(lock.clone());
         }
-        self.store.put_account(LOCK_KEY.to_owned(), stored).await?;
-        *self.lock.write().unwrap_or_else(PoisonError::into_inner) = lock;
-        Ok(())
+        match self.store.put_account(self.account_change(LOCK_KEY.to_owned(), value, by)).await {
+            Ok(()) => {
+                hold(lock);
+                Ok(())
+            }
+            Err(error) => {
+                if error != StoreError::OutcomeUnknown {
+                    hold(before);
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// Notes that its user has proved to be it.
@@ -289,21 +366,27 @@ impl Accounts {
         self.update(name, |account| account.last_sign_in = Some(now)).await.map(drop)
     }
 
-    /// As [`Accounts::update`], unless it would leave no administrator.
-    async fn change(&self, name: &str, change: impl FnOnce(&mut Account)) -> Result<Account, AppError> {
+    /// Changes an account that is there, unless that would leave no administrator.
+    async fn change(
+        &self,
+        name: &str,
+        by: Option<&Principal>,
+        ends: impl FnOnce(&Arc<str>) -> Ends,
+        change: impl FnOnce(&mut Account) -> Result<(), AppError>,
+    ) -> Result<Account, AppError> {
         let username = Username::parse(name)?;
         let _changing = self.changing.lock().await;
         let before = self.find(name).ok_or_else(|| AppError::NotFound(format!("user '{}'", username.shown)))?;
         let mut account = before.clone();
-        change(&mut account);
+        change(&mut account)?;
         self.keep_an_administrator(&before, Some(&account))?;
-        self.put(username.key, account.clone()).await?;
+        self.put(username.key, Some(&account), &account.name, by, ends(&account.name)).await?;
         Ok(account)
     }
 
     /// Refuses what would leave nobody who can undo it.
     fn keep_an_administrator(&self, before: &Account, after: Option<&Account>) -> Result<(), AppError> {
-        let is_one = |account: &Account| account.role_now() == Role::Administrator;
+        let is_one = |account: &Account| account.role_now() == Some(Role::Administrator);
         let others = self.read().values().filter(|other| other.name != before.name && is_one(other)).count();
         if is_one(before) && !after.is_some_and(is_one) && others == 0 {
             let name = &before.name;
@@ -324,7 +407,7 @@ impl Accounts {
         }
         let Some(file) = password_file else {
             let password = random_password()?;
-            self.add(FIRST_ADMINISTRATOR, Role::Administrator, &password, now).await?;
+            self.add(FIRST_ADMINISTRATOR, Role::Administrator, &password, now, None).await?;
             println!("first start: sign in as {FIRST_ADMINISTRATOR} with password {password}");
             return Ok(());
         };
@@ -334,16 +417,52 @@ impl Accounts {
         if let Err(problem) = username::new_password(password) {
             bail!("{}: {problem}", file.display());
         }
-        self.add(FIRST_ADMINISTRATOR, Role::Administrator, password, now).await?;
+        self.add(FIRST_ADMINISTRATOR, Role::Administrator, password, now, None).await?;
         Ok(())
     }
 
-    async fn put(&self, key: String, account: Account) -> Result<(), AppError> {
-        let stored = serde_json::to_vec(&account).map_err(|_| AppError::Internal)?;
-        self.store.put_account(key.clone(), Some(stored)).await?;
-        self.roles.write().unwrap_or_else(PoisonError::into_inner).insert(account.name.clone(), account.role_now());
-        self.by_key.write().unwrap_or_else(PoisonError::into_inner).insert(key, account);
+    /// Writes an account, or takes it away, and ends sessions in the same commit.
+    async fn put(
+        &self,
+        key: String,
+        account: Option<&Account>,
+        name: &Arc<str>,
+        by: Option<&Principal>,
+        ends: Ends,
+    ) -> Result<(), AppError> {
+        let value = account.map(serde_json::to_vec).transpose().map_err(|_| AppError::Internal)?;
+        let change = self.account_change(key.clone(), value, by);
+        let Ends { of, but, reason } = ends;
+        self.store.put_account(AccountChange { ends: of.clone(), but, reason, ..change }).await?;
+        {
+            let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
+            match account.and_then(Account::role_now) {
+                Some(role) => _ = roles.insert(name.clone(), role),
+                None => _ = roles.remove(name),
+            }
+            let mut by_key = self.by_key.write().unwrap_or_else(PoisonError::into_inner);
+            match account {
+                Some(account) => _ = by_key.insert(key, account.clone()),
+                None => _ = by_key.remove(&key),
+            }
+        }
+        // Whoever signed in between the commit and now has seen the account as it was.
+        for username in of {
+            self.sessions.end_all_of(&username, but, reason).await?;
+        }
         Ok(())
+    }
+
+    fn account_change(&self, key: String, value: Option<Vec<u8>>, by: Option<&Principal>) -> AccountChange {
+        AccountChange {
+            key,
+            value,
+            ends: Vec::new(),
+            but: None,
+            reason: EndReason::Deleted,
+            now: self.sessions.now(),
+            asker: by.map(|by| by.session_id),
+        }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<String, Account>> {
@@ -388,7 +507,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn changes_side_by_side_do_not_undo_each_other() {
         let accounts = Arc::new(accounts());
-        accounts.add("anna", Role::User, "a long password", Timestamp::default()).await.unwrap();
+        accounts.add("anna", Role::User, "a long password", Timestamp::default(), None).await.unwrap();
         let changes = (0..20).map(|_| {
             let accounts = accounts.clone();
             tokio::spawn(async move {
@@ -405,8 +524,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn two_spellings_of_a_name_are_one_account() {
         let accounts = accounts();
-        accounts.add("Anna", Role::User, "a long password", Timestamp::default()).await.unwrap();
-        let again = accounts.add("ANNA", Role::User, "a long password", Timestamp::default()).await;
+        accounts.add("Anna", Role::User, "a long password", Timestamp::default(), None).await.unwrap();
+        let again = accounts.add("ANNA", Role::User, "a long password", Timestamp::default(), None).await;
         assert_eq!(again.unwrap_err(), AppError::Invalid("there is a user 'ANNA' already".to_owned()));
         assert_eq!(&*accounts.find("anna").unwrap().name, "Anna");
     }
@@ -414,19 +533,20 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_disabled_administrator_is_no_administrator() {
         let accounts = accounts();
-        accounts.add("root", Role::Administrator, "a long password", Timestamp::default()).await.unwrap();
-        assert_eq!(accounts.role_of("root"), Role::Administrator);
+        accounts.add("root", Role::Administrator, "a long password", Timestamp::default(), None).await.unwrap();
+        accounts.add("boss", Role::Administrator, "a long password", Timestamp::default(), None).await.unwrap();
+        assert_eq!(accounts.role_of("root"), Some(Role::Administrator));
         accounts.update("root", |account| account.disabled = true).await.unwrap();
-        assert_eq!(accounts.role_of("root"), Role::User);
-        assert_eq!(accounts.role_of("nobody"), Role::User);
+        assert_eq!(accounts.role_of("root"), None);
+        assert_eq!(accounts.role_of("nobody"), None);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn users_added_before_the_first_start_do_not_keep_the_administrator_away() {
         let accounts = accounts();
-        accounts.add("anna", Role::User, "a long password", Timestamp::default()).await.unwrap();
+        accounts.add("anna", Role::User, "a long password", Timestamp::default(), None).await.unwrap();
         accounts.ensure_administrator(None, Timestamp::default()).await.unwrap();
-        assert_eq!(accounts.role_of("Admin"), Role::Administrator);
+        assert_eq!(accounts.role_of("Admin"), Some(Role::Administrator));
         let password = accounts.find("Admin").unwrap().password_hash;
         accounts.ensure_administrator(None, Timestamp::default()).await.unwrap();
         assert_eq!(accounts.find("Admin").unwrap().password_hash, password);

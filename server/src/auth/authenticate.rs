@@ -39,6 +39,20 @@ pub fn identify<B>(state: &AppState, request: &mut Request<B>) {
     if request.extensions_mut().insert(Identified).is_some() {
         return;
     }
+    look_at(state, request);
+    let extensions = request.extensions();
+    if extensions.get::<Presented>().is_some() {
+        let is_principal = extensions.get::<Principal>().is_some();
+        if paths::is_forward_auth(request.uri().path()) {
+            state.metrics.count_check(Checker::ForwardAuth, is_principal);
+        } else {
+            let is_client = extensions.get::<ClientPrincipal>().is_some();
+            state.metrics.count_check(Checker::Request, is_principal || is_client);
+        }
+    }
+}
+
+fn look_at<B>(state: &AppState, request: &mut Request<B>) {
     if !request.method().is_safe()
         && let Some(client) = state.proxies.client(request)
     {
@@ -53,11 +67,8 @@ pub fn identify<B>(state: &AppState, request: &mut Request<B>) {
     let path = request.uri().path();
     // Whether an app password is one of the user who is named shows only afterwards.
     let activity = if username.is_some() { Activity::Background } else { activity_of(path) };
-    let checked = state.sessions.check(token, activity);
-    let by = if paths::is_forward_auth(path) { Checker::ForwardAuth } else { Checker::Request };
-    state.metrics.count_check(by, checked.is_some());
-    let Some(checked) = checked else { return };
-    let role = role_in(state, &checked);
+    let Some(checked) = state.sessions.check(token, activity) else { return };
+    let Some(role) = role_in(state, &checked) else { return };
     let purpose = checked.purpose;
     let is_registered = checked.session_type == SessionType::Other && purpose == Purpose::Everything;
     let is_of = username.is_some_and(|username| state.app_passwords.is_of(username, &checked));
@@ -120,10 +131,10 @@ enum Credential {
 
 /// What the account may do in this session. Nobody has proved to be the user of a registered session: it carries the
 /// name, never the rights of an administrator.
-pub fn role_in(state: &AppState, checked: &Checked) -> Role {
+pub fn role_in(state: &AppState, checked: &Checked) -> Option<Role> {
     match checked.session_type {
         SessionType::RestApi | SessionType::Browser => state.accounts.role_of(&checked.username),
-        SessionType::Other => Role::User,
+        SessionType::Other => Some(Role::User),
     }
 }
 

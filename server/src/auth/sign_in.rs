@@ -53,8 +53,9 @@ impl SignIn {
         password: &str,
         session_type: SessionType,
         client: Client,
+        replaced: Option<SessionId>,
     ) -> Result<(SessionToken, Session), AppError> {
-        let outcome = self.try_password(typed_name, password, session_type, client).await;
+        let outcome = self.try_password(typed_name, password, session_type, client, replaced).await;
         self.metrics.count_sign_in(&outcome);
         outcome
     }
@@ -65,24 +66,39 @@ impl SignIn {
         password: &str,
         session_type: SessionType,
         client: Client,
+        replaced: Option<SessionId>,
     ) -> Result<(SessionToken, Session), AppError> {
         let proved = self.prove(typed_name, password, client.address).await?;
         self.accounts.admit(&proved)?;
-        let (token, session) = self.establish(proved.name, session_type, client).await?;
-        // The account may have been disabled, or its password reset, while the password was tried: whoever did that has
-        // ended the sessions there were, and must not have missed this one.
-        // So it is with the lock.
-        let now = self.accounts.find(&session.username);
-        let is_same = |now: &Account| !now.disabled && now.password_hash == proved.password_hash;
-        if now.is_some_and(|now| is_same(&now) && self.accounts.admit(&now).is_ok()) {
-            // A sign-in that cannot be noted is one all the same.
-            if let Err(error) = self.accounts.note_sign_in(&session.username, session.created_at).await {
-                tracing::warn!("the sign-in of {} could not be noted: {error}", session.username);
-            }
-            return Ok((token, session));
+        let (token, session) = self.establish(proved.name.clone(), session_type, client).await?;
+        if let Err(error) = self.settle(&proved, &session, replaced).await {
+            self.sessions.sign_out(session.id).await?;
+            return Err(error);
         }
-        self.sessions.sign_out(session.id).await?;
-        Err(AppError::WrongCredentials)
+        Ok((token, session))
+    }
+
+    /// What belongs to a sign-in once its session is there.
+    ///
+    /// # Errors
+    /// When the session must not stay.
+    async fn settle(&self, proved: &Account, session: &Session, replaced: Option<SessionId>) -> Result<(), AppError> {
+        // The account may have been disabled, its password reset, or the server locked, while the password was tried: whoever
+        // did that has ended the sessions there were, and must not have missed this one.
+        let is_same = |now: &Account| !now.disabled && now.password_hash == proved.password_hash;
+        let now = self.accounts.find(&session.username).filter(is_same).ok_or(AppError::WrongCredentials)?;
+        self.accounts.admit(&now)?;
+        if let Some(replaced) = replaced {
+            self.sessions.sign_out(replaced).await?;
+        }
+        // A sign-in that cannot be noted is one all the same.
+        if let Err(error) = self.accounts.note_sign_in(&session.username, session.created_at).await {
+            tracing::warn!("the sign-in of {} could not be noted: {error}", session.username);
+        }
+        if let Err(error) = self.sessions.keep_to_limit(session).await {
+            tracing::warn!("the oldest session of {} could not be ended: {error}", session.username);
+        }
+        Ok(())
     }
 
     /// Changes the password of whoever asks, who proves once more to be the user, and ends their other sessions.
@@ -97,8 +113,13 @@ impl SignIn {
         client: Client,
     ) -> Result<(), AppError> {
         username::new_password(new)?;
-        self.prove(&asker.username, current, client.address).await?;
-        self.accounts.set_own_password(asker, new).await
+        let proved = self.prove(&asker.username, current, client.address).await?;
+        self.accounts.set_own_password(asker, &proved, new).await?;
+        tracing::info!(
+            session.id = asker.session_id.0, user.name = %asker.username, client.address = %client.address,
+            "{} changed their password", asker.username
+        );
+        Ok(())
     }
 
     /// Establishes a session for a user whose identity has been proved.
@@ -118,7 +139,7 @@ impl SignIn {
     /// account; one who has an account goes by its name.
     ///
     /// # Errors
-    /// [`AppError::Invalid`] for a name that cannot be used and for a disabled account, else as
+    /// [`AppError::Invalid`] for a name that cannot be used and for a disabled account, [`AppError::Locked`], else as
     /// [`Sessions::register`].
     pub async fn register(
         &self,
@@ -140,12 +161,13 @@ impl SignIn {
 
     fn name_to_register(&self, typed_name: &str) -> Result<Arc<str>, AppError> {
         let username = Username::parse(typed_name)?;
-        match self.accounts.find(typed_name) {
-            None => Ok(username.key.into()),
-            Some(account) if account.disabled => {
+        match (self.accounts.find(typed_name), self.accounts.lock()) {
+            (None, None) => Ok(username.key.into()),
+            (None, Some(lock)) => Err(AppError::Locked(lock.message)),
+            (Some(account), _) if account.disabled => {
                 Err(AppError::Invalid(format!("the account of '{}' is disabled", account.name)))
             }
-            Some(account) => Ok(account.name),
+            (Some(account), _) => self.accounts.admit(&account).map(|()| account.name),
         }
     }
 
@@ -223,10 +245,7 @@ impl Authority for SignIn {
             Some(application) => (SessionType::Browser, application.into()),
             None => (SessionType::RestApi, self.redirects.within(&form.next)),
         };
-        let (token, _) = self.with_password(&form.username, &form.password, session_type, client).await?;
-        if let Some(replaced) = replaced {
-            self.sessions.sign_out(replaced).await?;
-        }
+        let (token, _) = self.with_password(&form.username, &form.password, session_type, client, replaced).await?;
         Ok(SignedIn { set_cookie: self.cookie.carrying(token.expose()), location })
     }
 

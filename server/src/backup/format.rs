@@ -4,6 +4,7 @@
 use std::fmt;
 
 use anyhow::{Context, bail, ensure};
+use app::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,7 +14,7 @@ use crate::store::Kept;
 /// The format that is written. A change of meaning takes the next number.
 const FORMAT: u32 = 1;
 /// How every backup begins.
-const BEGIN: &str = "{\"keepwatch_backup\":";
+pub(super) const BEGIN: &str = "{\"keepwatch_backup\":";
 
 /// A backup.
 #[derive(Debug)]
@@ -47,9 +48,9 @@ struct Foot {
 }
 
 impl Backup {
-    /// Whether a text is meant to be a backup, whole or not.
-    pub(super) fn begins(text: &str) -> bool {
-        text.starts_with(BEGIN)
+    /// A backup of this, made `now`.
+    pub(super) fn of(kept: Kept, now: Timestamp) -> Self {
+        Self { kept, made_at: now.to_string() }
     }
 
     /// The text of a backup.
@@ -79,7 +80,7 @@ impl Backup {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
-        ensure!(Self::begins(text), "it is no backup of keepwatch");
+        ensure!(text.starts_with(BEGIN), "it is no backup of keepwatch");
         let (head, _) = text.split_once('\n').context(CUT)?;
         let head: Head = serde_json::from_str(head).context("its first line is damaged or from a newer keepwatch")?;
         if head.keepwatch_backup != FORMAT {

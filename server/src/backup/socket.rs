@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
@@ -23,36 +23,32 @@ use crate::state::AppState;
 const NAME: &str = "keepwatch.sock";
 /// What is asked for.
 const BACKUP: &[u8] = b"backup\n";
+/// How an answer begins that is none.
+const REFUSAL: &str = "error: ";
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest path that a socket's address holds, on any system.
 const ADDRESS_BYTES: usize = 100;
 
 /// Answers on the socket until the server stops. Without a socket the server runs all the same.
-pub async fn answer(state: AppState, data_dir: PathBuf) {
-    let listener = match listen(&data_dir) {
-        Ok(listener) => listener,
+pub fn spawn(state: &AppState, data_dir: &Path) {
+    match listen(data_dir) {
+        Ok((listener, owner)) => {
+            _ = state.tasks.spawn(answer(state.clone(), listener, owner, data_dir.join(NAME)));
+        }
         Err(error) => {
             let path = data_dir.join(NAME);
-            tracing::warn!(
-                "there will be no backup while the server runs: cannot listen on {}: {error}",
-                path.display()
-            );
-            return;
+            tracing::warn!("no backup can be made while the server runs: cannot listen on {}: {error}", path.display());
         }
-    };
+    }
+}
+
+async fn answer(state: AppState, listener: UnixListener, owner: u32, path: PathBuf) {
     loop {
         tokio::select! {
             () = state.shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let state = state.clone();
-                    tokio::spawn(async move {
-                        if !matches!(tokio::time::timeout(PATIENCE, serve(stream, &state)).await, Ok(Ok(()))) {
-                            tracing::warn!("a backup was broken off");
-                        }
-                    });
-                }
+                Ok((stream, _)) => _ = tokio::spawn(serve(stream, state.clone(), owner)),
                 Err(error) => {
                     tracing::warn!("a connection to {NAME} could not be accepted: {error}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -60,11 +56,12 @@ pub async fn answer(state: AppState, data_dir: PathBuf) {
             }
         }
     }
-    _ = fs::remove_file(data_dir.join(NAME));
+    _ = fs::remove_file(path);
 }
 
-/// Whoever has the data directory has its lock: a socket that is there is left over.
-fn listen(data_dir: &Path) -> io::Result<UnixListener> {
+/// The socket, and the user that this process runs as. Whoever has the data directory has its lock: a socket that is there
+/// is left over.
+fn listen(data_dir: &Path) -> io::Result<(UnixListener, u32)> {
     match fs::remove_file(data_dir.join(NAME)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -72,7 +69,8 @@ fn listen(data_dir: &Path) -> io::Result<UnixListener> {
     let (path, _dir) = address(data_dir)?;
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(data_dir.join(NAME), fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    let owner = fs::metadata(data_dir.join(NAME))?.uid();
+    Ok((listener, owner))
 }
 
 /// The socket's path. A long one goes through the open directory, which has to stay open meanwhile.
@@ -85,21 +83,39 @@ fn address(data_dir: &Path) -> io::Result<(PathBuf, Option<File>)> {
     Ok((PathBuf::from(format!("/proc/self/fd/{}/{NAME}", dir.as_raw_fd())), Some(dir)))
 }
 
-async fn serve(mut stream: UnixStream, state: &AppState) -> anyhow::Result<()> {
-    let asker = stream.peer_cred()?.uid();
-    let own = fs::metadata("/proc/self").map_or(asker, |process| process.uid());
-    anyhow::ensure!(asker == own || asker == 0, "user {asker} is another one");
+/// Answers one asker; who is refused, or gets no backup, is told why.
+async fn serve(mut stream: UnixStream, state: AppState, owner: u32) {
+    let answer = match tokio::time::timeout(PATIENCE, backup_for(&mut stream, &state, owner)).await {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => {
+            tracing::warn!("no backup was made: {error:#}");
+            format!("{REFUSAL}{error:#}\n")
+        }
+        Err(_) => {
+            tracing::warn!("no backup was made: whoever connected asked for nothing");
+            return;
+        }
+    };
+    let sent = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    if !matches!(tokio::time::timeout(PATIENCE, sent).await, Ok(Ok(()))) {
+        tracing::warn!("a backup was broken off by whoever asked for it");
+    }
+}
+
+async fn backup_for(stream: &mut UnixStream, state: &AppState, owner: u32) -> anyhow::Result<String> {
+    // Read before anything is refused: who still writes would not hear why.
     let mut asked = [0; BACKUP.len()];
     stream.read_exact(&mut asked).await?;
-    anyhow::ensure!(asked == BACKUP, "something else is asked for");
-    let store = state.store.clone();
-    let kept = tokio::task::spawn_blocking(move || store.kept()).await??;
-    let backup = Backup { kept, made_at: state.sessions.now().to_string() };
-    let accounts = backup.kept.accounts.len();
-    stream.write_all(backup.write()?.as_bytes()).await?;
-    stream.shutdown().await?;
-    tracing::info!("a backup of {accounts} accounts was made");
-    Ok(())
+    let asker = stream.peer_cred()?.uid();
+    ensure!(asker == owner || asker == 0, "only the user that the server runs as and root may ask, not user {asker}");
+    ensure!(asked == BACKUP, "something else was asked for: use the keepwatch that the server is");
+    let (store, now) = (state.store.clone(), state.sessions.now());
+    let text = tokio::task::spawn_blocking(move || Backup::of(store.kept()?, now).write()).await??;
+    tracing::info!("a backup was made");
+    Ok(text)
 }
 
 /// The backup that the server on a data directory makes; none if none runs.
@@ -123,5 +139,10 @@ pub(super) async fn ask(data_dir: &Path) -> anyhow::Result<Option<String>> {
         io::Result::Ok(text)
     };
     let answer = tokio::time::timeout(PATIENCE, asked).await.context("the server does not answer")?;
-    Ok(Some(answer.context("the server broke the backup off: its log says why")?))
+    let answer = answer.context("the server broke the backup off: its log says why")?;
+    ensure!(!answer.is_empty(), "the server broke the backup off: its log says why");
+    if let Some(reason) = answer.strip_prefix(REFUSAL) {
+        bail!("the server makes no backup: {}", reason.trim_end());
+    }
+    Ok(Some(answer))
 }

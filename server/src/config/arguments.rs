@@ -142,7 +142,8 @@ pub(super) struct Settings {
         value_delimiter = ','
     )]
     pub(super) lifetime_hours_of: Vec<OfType>,
-    /// How many sessions a user may be signed in to at a time; beyond it the oldest ends [default: no limit]
+    /// How many sessions a user may be signed in to at a time, app passwords and registered sessions not counted; beyond it
+    /// the oldest ends [default: no limit]
     #[arg(long, env = "KEEPWATCH_SESSIONS_PER_USER", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) sessions_per_user: Option<u64>,
     /// An application that sign-in may return to (rd=), by its exact origin; repeat for several

@@ -23,18 +23,20 @@ impl Cli {
 
         // What was given is good: whatever is wrong from here on stands in the file.
         let blame = |kind, reason: &str| {
-            let reason = reason.trim_start_matches("error: ").trim_end();
-            Self::command().error(kind, format!("{}: {reason}", file.display()))
+            // What follows the first paragraph is help, which knows nothing of files.
+            let lines = reason.split("\n\n").next().unwrap_or(reason).trim_start_matches("error: ").lines();
+            let reason = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+            clap::Error::raw(kind, format!("{}: {reason}\n", file.display()))
         };
         let text = fs::read_to_string(file).map_err(|error| blame(ErrorKind::Io, &error.to_string()))?;
-        let settings = text.parse().map_err(|error: toml::de::Error| blame(ErrorKind::Format, &error.to_string()))?;
+        let settings = text.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+            blame(ErrorKind::Format, &format!("line {line}: {}", error.message()))
+        })?;
         let defaults = defaults(settings).map_err(|reason| blame(ErrorKind::InvalidValue, &reason))?;
         let command = with_defaults(Self::command(), &defaults);
-        // Its help would repeat what is known.
-        let matches = command.try_get_matches_from(&arguments).map_err(|error| {
-            let text = error.to_string();
-            blame(error.kind(), text.split("\n\n").next().unwrap_or(&text))
-        })?;
+        let matches =
+            command.try_get_matches_from(&arguments).map_err(|error| blame(error.kind(), &error.to_string()))?;
         Self::from_arg_matches(&matches)
     }
 }

@@ -13,7 +13,7 @@ use redb::{Builder, Database, StorageBackend};
 use super::open_error::OpenError;
 
 /// The journal's file in the data directory.
-const FILE: &str = "keepwatch.redb";
+pub const FILE: &str = "keepwatch.redb";
 /// What a process locks that uses the data directory.
 const LOCK: &str = "keepwatch.lock";
 /// Pages kept in memory: commits touch few, and reads are answered by the table.

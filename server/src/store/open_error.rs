@@ -23,7 +23,9 @@ pub enum OpenError {
         reason: String,
     },
     /// It is not what keepwatch has written.
-    #[error("{path} is damaged: {reason}; nothing stored in it was changed, restore it from a backup or move it away")]
+    #[error(
+        "{path} is damaged: {reason}; nothing stored in it was changed; move it away, then use `keepwatch restore` or begin anew"
+    )]
     Damaged {
         /// The file.
         path: String,

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -13,7 +13,7 @@ use app::{
     session::{
         Client, Lifetimes, Session, SessionId,
         selection::Deleted,
-        store::{Deletion, NewSession, StoreError},
+        store::{Deletion, EndReason, NewSession, StoreError},
     },
     time::Timestamp,
 };
@@ -28,6 +28,25 @@ const CAPACITY: usize = 4_096;
 /// Where the answer to a command goes. Dropped without one, it tells that the outcome is unknown.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// A change of an account, and the sessions that end with it.
+#[derive(Clone, Debug)]
+pub struct AccountChange {
+    /// The key of its name.
+    pub key: String,
+    /// It as it is stored, which is not the store's business; none takes it away.
+    pub value: Option<Vec<u8>>,
+    /// Whose sessions end with it, by username.
+    pub ends: Vec<Arc<str>>,
+    /// But not this one.
+    pub but: Option<SessionId>,
+    /// Why they end.
+    pub reason: EndReason,
+    /// When.
+    pub now: Timestamp,
+    /// The session on whose word it is. When that one has ended by then, nothing is done.
+    pub asker: Option<SessionId>,
+}
+
 /// What the writer is asked to do.
 pub(crate) enum Command {
     Create { session: NewSession, reply: Reply<Session> },
@@ -35,7 +54,7 @@ pub(crate) enum Command {
     NoteClient { id: SessionId, client: Client },
     Sweep { lifetimes: Lifetimes, now: Timestamp, reply: Reply<u64> },
     Flush { reply: Reply<()> },
-    PutAccount { key: String, value: Option<Vec<u8>>, reply: Reply<()> },
+    PutAccount { change: AccountChange, reply: Reply<()> },
     Kept { reply: SyncSender<Result<Kept, StoreError>> },
 }
 

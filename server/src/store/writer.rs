@@ -193,6 +193,9 @@ impl Writer {
             Command::Delete { deletion, reply } if self.has_ended(deletion.asker) => {
                 _ = reply.send(Err(StoreError::AskerEnded));
             }
+            Command::PutAccount { change, reply } if self.has_ended(change.asker) => {
+                _ = reply.send(Err(StoreError::AskerEnded));
+            }
             Command::Create { session, reply } => {
                 let id = SessionId(self.next_id);
                 self.next_id += 1;
@@ -216,8 +219,9 @@ impl Writer {
                 batch.ended.extend(ended);
             }
             Command::Flush { reply } => batch.flushes.push(reply),
-            Command::PutAccount { key, value, reply } => {
-                batch.accounts.push((key, value));
+            Command::PutAccount { change, reply } => {
+                batch.ended.extend(self.end_of_users(&change));
+                batch.accounts.push((change.key, change.value));
                 batch.answers.push(answer(reply, ()));
             }
             Command::Kept { reply } => {

@@ -39,7 +39,7 @@ async fn signing_in_over_rest_returns_the_token_once_and_it_works() {
 async fn unknown_user_wrong_password_and_disabled_account_are_answered_alike() {
     let server = TestServer::start().await;
     server.user("anna").await;
-    server.state.accounts.set_disabled("anna", true).await.unwrap();
+    server.state.accounts.set_disabled("anna", true, None).await.unwrap();
     let mut bodies = Vec::new();
     for (username, password) in
         [("nobody", PASSWORD), ("admin", "wrong password"), ("anna", PASSWORD), ("a b", PASSWORD)]
@@ -90,7 +90,7 @@ async fn a_new_account_ends_what_was_registered_under_its_name() {
     let body = json!({"username": "Anna", "session_type": "other", "address": "10.9.0.3"});
     let registered = admin.post("/api/v1/sessions", body.clone()).await.json();
     assert_eq!(registered["session"]["username"], "anna");
-    server.state.accounts.add("Anna", Role::User, PASSWORD, server.state.sessions.now()).await.unwrap();
+    server.state.accounts.add("Anna", Role::User, PASSWORD, server.state.sessions.now(), None).await.unwrap();
     admin.get(&format!("/api/v1/sessions/{}", registered["session"]["id"])).await.assert_problem(404, "session");
     assert_eq!(admin.post("/api/v1/sessions", body).await.json()["session"]["username"], "Anna");
 }
@@ -99,7 +99,7 @@ async fn a_new_account_ends_what_was_registered_under_its_name() {
 async fn a_registered_session_never_carries_an_administrators_rights() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
-    server.state.accounts.add("root", Role::Administrator, PASSWORD, server.state.sessions.now()).await.unwrap();
+    server.state.accounts.add("root", Role::Administrator, PASSWORD, server.state.sessions.now(), None).await.unwrap();
     let body = json!({"username": "root", "session_type": "other", "address": "10.9.0.3"});
     let created = admin.post("/api/v1/sessions", body).await.json();
     let mut registered = server.anonymous();

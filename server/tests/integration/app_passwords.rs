@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::session::{SessionType, store::SessionStore};
+use app::session::{Client, SessionType, store::SessionStore};
 use axum::body::Body;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::{Method, header};
@@ -81,9 +81,9 @@ async fn it_outlives_other_deadlines_but_no_delete_and_no_change_of_the_account(
     assert_eq!(basic(&server, "/forward-auth", "anna", &first).await.status, 401);
     assert_eq!(basic(&server, "/forward-auth", "anna", &second).await.status, 200);
 
-    server.state.accounts.set_disabled("anna", true).await.unwrap();
+    server.state.accounts.set_disabled("anna", true, None).await.unwrap();
     assert_eq!(basic(&server, "/forward-auth", "anna", &second).await.status, 401);
-    server.state.accounts.set_disabled("anna", false).await.unwrap();
+    server.state.accounts.set_disabled("anna", false, None).await.unwrap();
     assert_eq!(basic(&server, "/forward-auth", "anna", &second).await.status, 401, "for good");
 }
 
@@ -99,11 +99,11 @@ async fn none_is_made_past_a_change_of_the_account() {
         });
         let disable = async {
             tokio::time::sleep(Duration::from_micros(round * 20)).await;
-            server.state.accounts.set_disabled("anna", true).await.unwrap();
+            server.state.accounts.set_disabled("anna", true, None).await.unwrap();
         };
         let (made, ()) = tokio::join!(futures_util::future::join_all(wishes), disable);
         assert_eq!(server.state.sessions.store().count_of_user("anna"), 0, "round {round}");
-        server.state.accounts.set_disabled("anna", false).await.unwrap();
+        server.state.accounts.set_disabled("anna", false, None).await.unwrap();
         for password in made.into_iter().flatten() {
             assert_eq!(basic(&server, "/forward-auth", "anna", &password).await.status, 401, "round {round}");
         }
@@ -128,8 +128,11 @@ async fn bad_wishes_are_told_and_make_nothing() {
     let registered = server.signed_in("anna", SessionType::Other).await;
     let wish = json!({ "name": "x", "expires_in_days": 1 });
     assert_eq!(registered.post("/api/v1/app-passwords", wish.clone()).await.status, 401);
-    let ghost = server.signed_in("ghost", SessionType::RestApi).await;
-    ghost.post("/api/v1/app-passwords", wish.clone()).await.assert_problem(400, "with an account");
+    let ghost = Client::new([10, 0, 0, 7].into(), "curl/8.14");
+    let (token, _) = server.state.sign_in.establish("ghost".into(), SessionType::RestApi, ghost).await.unwrap();
+    let mut ghost = server.anonymous();
+    ghost.token = Some(token.expose().to_owned());
+    ghost.post("/api/v1/app-passwords", wish.clone()).await.assert_problem(401, "sign in");
     for _ in 0..50 {
         create(&anna, "x").await;
     }

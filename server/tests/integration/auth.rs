@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use app::session::SessionType;
+use app::{
+    principal::Role,
+    session::{SessionType, service::Clock, store::SessionStore},
+};
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::{Method, header};
@@ -10,7 +13,7 @@ use serde_json::json;
 
 use server::config::Config;
 
-use crate::support::{PASSWORD, TestServer, config};
+use crate::support::{Asker, PASSWORD, TestServer, config};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sign_in_form_sets_the_cookie_and_goes_where_it_was_asked_to() {
@@ -175,8 +178,8 @@ async fn idle_and_absolute_deadlines_hold_and_polling_is_not_activity() {
 async fn a_disabled_or_reset_account_is_out_at_once() {
     let server = TestServer::start().await;
     let (anna, berta) = (server.user("anna").await, server.user("berta").await);
-    server.state.accounts.set_disabled("anna", true).await.unwrap();
-    server.state.accounts.set_password("berta", "another password").await.unwrap();
+    server.state.accounts.set_disabled("anna", true, None).await.unwrap();
+    server.state.accounts.set_password("berta", "another password", None).await.unwrap();
     assert_eq!(anna.get("/api/v1/session").await.status, 401);
     assert_eq!(berta.get("/api/v1/session").await.status, 401);
 }
@@ -258,12 +261,15 @@ async fn ending_a_session_that_has_ended_is_acknowledged_by_the_store() {
 async fn beyond_the_limit_the_oldest_session_of_the_user_ends() {
     let server = TestServer::with_config(Config { sessions_per_user: Some(2), ..config() }).await;
     let other = server.admin().await;
+    server.state.accounts.add("anna", Role::User, PASSWORD, server.clock.now(), None).await.unwrap();
     let mut of_anna = Vec::new();
     for _ in 0..3 {
         server.clock.advance(Duration::from_secs(1));
-        of_anna.push(server.user("anna").await);
+        of_anna.push(signed_in_as_anna(&server).await);
         let wish = json!({ "name": "kept", "expires_in_days": 1 });
         assert_eq!(of_anna.last().unwrap().post("/api/v1/app-passwords", wish).await.status, 201, "does not count");
+        let wish = json!({ "username": "anna", "session_type": "other", "address": "10.9.0.3" });
+        assert_eq!(other.post("/api/v1/sessions", wish).await.status, 201, "nor does this");
     }
     let statuses = join_all(of_anna.iter().map(async |anna| anna.get("/api/v1/session").await.status.as_u16())).await;
     assert_eq!(statuses, [401, 200, 200]);
@@ -271,7 +277,30 @@ async fn beyond_the_limit_the_oldest_session_of_the_user_ends() {
     let page = of_anna[0].open("/sign-in").await.text;
     assert!(page.contains("this was your oldest session"), "{page}");
 
-    let many = join_all((0..20).map(|_| server.signed_in("anna", SessionType::Browser))).await;
+    let many = join_all((0..8).map(|_| signed_in_as_anna(&server))).await;
     let live = join_all(many.iter().map(async |anna| anna.get("/api/v1/session").await.status == 200)).await;
     assert_eq!(live.iter().filter(|live| **live).count(), 2, "also when all come at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_signed_in_over_makes_room_for_the_new_one() {
+    let server = TestServer::with_config(Config { sessions_per_user: Some(2), ..config() }).await;
+    server.state.accounts.add("anna", Role::User, PASSWORD, server.clock.now(), None).await.unwrap();
+    let (phone, console) = (signed_in_as_anna(&server).await, signed_in_as_anna(&server).await);
+    let form = format!("username=anna&password={}&next=", PASSWORD.replace(' ', "+"));
+    assert_eq!(console.submit("/sign-in", &form).await.status, 303);
+    let statuses = [phone.get("/api/v1/session").await.status, console.get("/api/v1/session").await.status];
+    assert_eq!(statuses, [200, 401], "the phone has nothing to do with it");
+    assert_eq!(server.state.store.count_of_user("anna"), 2);
+}
+
+/// A session that anna has signed in to by her password.
+async fn signed_in_as_anna(server: &TestServer) -> Asker<'_> {
+    let credentials = json!({ "username": "anna", "password": PASSWORD });
+    let answer = server.anonymous().post("/api/v1/sessions", credentials).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let mut anna = server.anonymous();
+    anna.token = Some(answer.json()["token"].as_str().unwrap().to_owned());
+    anna.id = answer.json()["session"]["id"].as_u64().unwrap();
+    anna
 }

@@ -1,6 +1,12 @@
 //! `keepwatch backup` and `restore`: accounts come back, sessions never.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt,
+    process::Command,
+};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -45,7 +51,11 @@ fn what_has_ended_since_a_backup_stays_ended_when_it_is_restored() {
     let refused = text(&run(&data, &["restore", &file], "").stderr);
     assert!(refused.contains("has 2 accounts already") && refused.contains("--replace"), "{refused}");
     assert!(run_well(&data, &["user", "list"], "").contains("anna\tuser\tdisabled"));
-    assert!(run_well(&data, &["restore", &file, "--replace"], "").contains("restored 2 accounts"));
+    let told = run_well(&data, &["restore", &file, "--replace"], "");
+    assert!(told.contains("restored 2 accounts") && told.contains(&data.display().to_string()), "{told}");
+    assert!(told.contains("sign-in of anna stays disabled"), "{told}");
+    assert!(run_well(&data, &["user", "list"], "").contains("anna\tuser\tdisabled"));
+    run_well(&data, &["user", "enable", "anna"], "");
 
     let mut server = Running::start(&data);
     let address = server.address();
@@ -86,7 +96,17 @@ fn a_backup_is_taken_with_and_without_a_server_and_moves_to_another_directory() 
     let first = server.line();
     assert!(first.starts_with("listening on"), "no second first administrator: {first}");
     let (_, id) = sign_in(first.strip_prefix("listening on http://").unwrap(), "anna", PASSWORD);
-    assert!(id > 1 << 32, "what the old directory has handed out since is not handed out again: {id}");
+    assert!(id > 1 << 50, "what the old directory has handed out since is not handed out again: {id}");
+    server.terminate();
+    assert!(server.process.wait().unwrap().success());
+
+    // The same backup once more, elsewhere: what was handed out in between is not handed out again either.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let third = dir.path().join("third");
+    run_well(&third, &["restore", &file], "");
+    let mut server = Running::start(&third);
+    let (_, later) = sign_in(&server.address(), "anna", PASSWORD);
+    assert!(later > id + 500_000, "{later} is too near to {id}");
 }
 
 #[test]
@@ -135,8 +155,14 @@ fn no_other_user_gets_a_backup() {
     let (dir, _) = directory();
     let data = dir.path().join("data");
     // Only root can be somebody else.
-    let probe = Command::new("setpriv").args(["--reuid", "65534", "true"]).status();
-    if !probe.is_ok_and(|status| status.success()) {
+    let program = env!("CARGO_BIN_EXE_keepwatch");
+    let other = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--clear-groups", program]).args(arguments);
+        command
+    };
+    if !other(&["--version"]).output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: the program cannot be run as somebody else");
         return;
     }
     let mut server = Running::start(&data);
@@ -145,10 +171,54 @@ fn no_other_user_gets_a_backup() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
     fs::set_permissions(data.join("keepwatch.sock"), fs::Permissions::from_mode(0o777)).unwrap();
-    let client = Command::new("setpriv")
-        .args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_keepwatch"), "backup", "-", "--data-dir"])
-        .arg(&data)
-        .output()
-        .unwrap();
+    let client = other(&["backup", "-", "--data-dir"]).arg(&data).output().unwrap();
+    let error = text(&client.stderr);
     assert!(!client.status.success() && client.stdout.is_empty(), "{}", text(&client.stdout));
+    assert!(error.contains("only the user that the server runs as and root may ask, not user 65534"), "{error}");
+}
+
+#[test]
+fn a_damaged_store_is_moved_away_and_the_backup_takes_its_place() {
+    let (dir, file) = directory();
+    let data = dir.path().join("data");
+    run_well(&data, &["backup", &file], "");
+    let store = data.join("keepwatch.redb");
+    fs::write(&store, "something else").unwrap();
+    let refused = text(&run(&data, &["restore", &file, "--replace"], "").stderr);
+    assert!(refused.contains("move it away, then use `keepwatch restore`"), "{refused}");
+    fs::rename(&store, data.join("damaged")).unwrap();
+    run_well(&data, &["restore", &file], "");
+    assert!(run_well(&data, &["user", "list"], "").contains("anna"));
+}
+
+#[test]
+fn a_lock_stays_whatever_is_restored() {
+    let (dir, file) = directory();
+    let data = dir.path().join("data");
+    run_well(&data, &["backup", &file], "");
+    let mut server = Running::start(&data);
+    let address = server.address();
+    let (admin, _) = sign_in(&address, "root", PASSWORD);
+    lock(&address, &admin);
+    server.terminate();
+    assert!(server.process.wait().unwrap().success());
+    assert!(run_well(&data, &["restore", &file, "--replace"], "").contains("the server stays locked"));
+    let mut server = Running::start(&data);
+    let credentials = json!({ "username": "anna", "password": PASSWORD });
+    assert_eq!(ask(&server.address(), "POST", "/api/v1/sessions", "", Some(&credentials)).0, 403);
+}
+
+/// Locks the server as an administrator does on the page Users.
+fn lock(address: &str, token: &str) {
+    let body = "action=lock&message=Pause";
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST /users HTTP/1.1\r\nhost: {address}\r\norigin: http://{address}\r\ncookie: keepwatch={token}\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
 }

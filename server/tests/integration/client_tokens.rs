@@ -105,7 +105,7 @@ async fn a_token_is_worth_no_more_than_its_administrator() {
     server
         .state
         .accounts
-        .add("erin", app::principal::Role::Administrator, crate::support::PASSWORD, server.state.sessions.now())
+        .add("erin", app::principal::Role::Administrator, crate::support::PASSWORD, server.state.sessions.now(), None)
         .await
         .unwrap();
     let erin = server.signed_in("erin", SessionType::RestApi).await;
@@ -113,7 +113,7 @@ async fn a_token_is_worth_no_more_than_its_administrator() {
     server.state.accounts.update("erin", |account| account.role = app::principal::Role::User).await.unwrap();
     assert_eq!(client.get("/api/v1/sessions").await.status, 403);
     assert_eq!(introspect(&client, "token=x").await.status, 403);
-    server.state.accounts.set_disabled("erin", true).await.unwrap();
+    server.state.accounts.set_disabled("erin", true, None).await.unwrap();
     assert_eq!(client.get("/api/v1/sessions").await.status, 401, "disabling ends it");
 }
 

@@ -51,7 +51,10 @@ their public id and client addresses; never a token, a password or a hash of one
 A backup holds the accounts and the lock: it is small, replaces an earlier one only when it is whole, and carries a checksum. Keep it as
 safe as the data directory, for the password hashes are in it. It is asked for through `keepwatch.sock` in the data directory, which answers the
 user that the server runs as, and root. **A backup holds no sessions**: it knows nothing of what was deleted after it was made, so restoring it
-ends all sessions, app passwords and client tokens, and session ids go on beyond all that may have been handed out.
+ends all sessions, app passwords and client tokens, and session ids go on beyond all that may have been handed out. What is denied stays denied: accounts that are
+disabled in the data directory, and its lock. Passwords and roles are those of the backup, and accounts that were deleted since are there again.
+
+If `keepwatch.redb` is damaged, the server does not start and says so: move the file away, then restore.
 
 ## Metrics
 
@@ -165,7 +168,10 @@ fn a_file_that_cannot_be_used_is_named_with_what_to_change() {
     ] {
         let error = config_of(file, &["--server-name", "keep-01"]).unwrap_err();
         assert!(error.contains(words), "{file}: {error}");
-        assert!(error.contains("keepwatch.toml") || error.contains("--application"), "{file}: {error}");
+        // Beyond the file, settings are judged together, and called by the names of their flags.
+        let is_judged_later = error.contains("--application https");
+        assert!(error.contains("keepwatch.toml: ") || is_judged_later, "{file}: {error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{error}");
     }
     let dir = TempDir::new().unwrap();
     let missing = run(dir.path(), &["serve", "--config", "/nowhere/keepwatch.toml"], "");

@@ -97,6 +97,10 @@ async fn a_client_token_for_metrics_reads_them_and_nothing_else() {
     assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(value(&prometheus, "keepwatch_users").await, 1.0);
     prometheus.get("/api/v1/sessions").await.assert_problem(403, "sessions:read");
+    // Good as a client token is not good in front of applications.
+    let refused = "keepwatch_checks_total{by=\"forward_auth\",outcome=\"refused\"}";
+    assert_eq!(prometheus.get("/forward-auth").await.status, 401);
+    assert_eq!(value(&prometheus, refused).await, 1.0);
     server.user("anna").await.get("/metrics").await.assert_problem(403, "administrator");
     server.anonymous().get("/metrics").await.assert_problem(401, "sign in");
 }

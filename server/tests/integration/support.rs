@@ -48,7 +48,7 @@ impl Clock for TestClock {
 pub(crate) struct TestServer {
     pub(crate) state: AppState,
     pub(crate) clock: Arc<TestClock>,
-    router: Answering,
+    pub(crate) router: Answering,
 }
 
 impl TestServer {
@@ -61,7 +61,7 @@ impl TestServer {
         let store = RedbStore::in_memory(user_agent::in_words).unwrap();
         let address: SocketAddr = "127.0.0.1:3000".parse().unwrap();
         let state = AppState::with_clock(&config, address, store, CancellationToken::new(), clock.clone()).unwrap();
-        state.accounts.add("Admin", Role::Administrator, PASSWORD, clock.now()).await.unwrap();
+        state.accounts.add("Admin", Role::Administrator, PASSWORD, clock.now(), None).await.unwrap();
         let router = router::answering(state.clone());
         Self { state, clock, router }
     }
@@ -77,14 +77,14 @@ impl TestServer {
 
     /// A user without the administrator role, signed in; the account is added if it is not there.
     pub(crate) async fn user(&self, name: &str) -> Asker<'_> {
-        if self.state.accounts.find(name).is_none() {
-            self.state.accounts.add(name, Role::User, PASSWORD, self.clock.now()).await.unwrap();
-        }
         self.signed_in(name, SessionType::RestApi).await
     }
 
-    /// A session of a user, established without a password.
+    /// A session of a user, established without a password; the account is added if it is not there.
     pub(crate) async fn signed_in(&self, name: &str, session_type: SessionType) -> Asker<'_> {
+        if self.state.accounts.find(name).is_none() {
+            self.state.accounts.add(name, Role::User, PASSWORD, self.clock.now(), None).await.unwrap();
+        }
         let client =
             Client::new([10, 0, 0, 7].into(), "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0 Safari/537.36");
         let (token, session) = self.state.sign_in.establish(name.into(), session_type, client).await.unwrap();

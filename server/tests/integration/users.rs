@@ -1,9 +1,19 @@
 //! The page Users and the own password: what they change takes effect at once.
 
-use app::{principal::Role, session::SessionType};
+use app::{
+    error::AppError,
+    principal::{Principal, Role},
+    session::{SessionId, SessionType, store::EndReason},
+};
 use serde_json::json;
+use server::{
+    auth::accounts::{Account, Lock},
+    router,
+    state::AppState,
+    store::AccountChange,
+};
 
-use crate::support::{PASSWORD, TestServer};
+use crate::support::{PASSWORD, TestServer, config};
 
 const NEW: &str = "another+long+password";
 
@@ -12,7 +22,7 @@ fn form(action: &str, name: &str, rest: &str) -> String {
 }
 
 async fn add_administrator(server: &TestServer, name: &str) {
-    server.state.accounts.add(name, Role::Administrator, PASSWORD, server.state.sessions.now()).await.unwrap();
+    server.state.accounts.add(name, Role::Administrator, PASSWORD, server.state.sessions.now(), None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +73,7 @@ async fn every_change_ends_the_sessions_there_are_app_passwords_included() {
         assert_eq!(server.state.sessions.store().count_of_user("anna"), expected, "{action}");
         assert_eq!(anna.get("/api/v1/session").await.status == 200, expected == 1, "{action}");
         if action == "enable" {
-            server.state.sessions.end_all_of("anna", None).await.unwrap();
+            server.state.sessions.end_all_of("anna", None, EndReason::Deleted).await.unwrap();
         }
     }
 }
@@ -85,9 +95,9 @@ async fn the_last_administrator_and_the_own_account_stay() {
     for change in ["disable", "role", "remove"] {
         let accounts = &server.state.accounts;
         let refused = match change {
-            "disable" => accounts.set_disabled("erin", true).await.map(drop),
-            "role" => accounts.set_role("erin", Role::User).await.map(drop),
-            _ => accounts.remove("erin").await,
+            "disable" => accounts.set_disabled("erin", true, None).await.map(drop),
+            "role" => accounts.set_role("erin", Role::User, None).await.map(drop),
+            _ => accounts.remove("erin", None).await,
         };
         assert!(refused.unwrap_err().to_string().contains("last administrator"), "{change}");
     }
@@ -113,20 +123,111 @@ async fn bad_input_is_told_and_kept() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     for (form, words) in [
-        (form("create", "anna", "role=user"), "password"),
-        (form("create", "anna", "role=user&password=short"), "8"),
+        (form("create", "anna", "role=user"), "is missing: 8 bytes or more"),
+        (form("create", "anna", "role=user&password=short"), "8 to 1024 bytes"),
         (form("create", "anna", &format!("role=king&password={NEW}")), "administrator or user"),
         (form("create", "", &format!("role=user&password={NEW}")), "name"),
         (form("create", "Admin", &format!("role=user&password={NEW}")), "already"),
-        (form("promote", "anna", ""), "create, role"),
+        (form("promote", "anna", ""), "must be create, role"),
     ] {
         let answer = admin.submit("/users", &form).await;
         assert_eq!(answer.status, 400, "{form}");
-        assert!(answer.text.contains(words), "{form}: {}", answer.text);
+        let alert = answer.text.split("role=\"alert\"").nth(1).and_then(|rest| rest.split("</p>").next()).unwrap_or("");
+        assert!(alert.contains(words), "{form}: {alert}");
     }
     let kept = admin.submit("/users", &form("create", "an%22na", "role=administrator&password=short")).await.text;
     assert!(kept.contains("value=\"an&quot;na\""), "{kept}");
     assert_eq!(admin.submit("/users", &form("disable", "nobody", "")).await.status, 404);
+    let bert = server.user("bert").await;
+    let same = admin.submit("/users", &form("role", "bert", "role=user")).await;
+    assert!(same.status == 400 && same.text.contains("is user already"), "{}", same.text);
+    assert_eq!(bert.get("/api/v1/session").await.status, 200, "nothing has changed, and nothing ends");
+    let long = admin.submit("/users", &form("lock", "", &format!("message={}", "x".repeat(301)))).await;
+    assert!(long.status == 400 && long.text.contains(&format!("value=\"{}\"", "x".repeat(301))), "{}", long.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_been_signed_out_changes_no_account_any_more() {
+    let server = TestServer::start().await;
+    let (admin, erin) = (server.admin().await, server.user("erin").await);
+    let by = Principal { username: "Admin".into(), role: Role::Administrator, session_id: SessionId(admin.id) };
+    let accounts = &server.state.accounts;
+    // The word was good when the request was let in; by the time it is acted on, it is not.
+    assert_eq!(admin.delete("/api/v1/session").await.status, 204);
+    let now = server.state.sessions.now();
+    let refused = AppError::Unauthorized;
+    assert_eq!(
+        accounts.add("mallory", Role::Administrator, PASSWORD, now, Some(&by)).await.err(),
+        Some(refused.clone())
+    );
+    assert_eq!(accounts.set_password("erin", "another password", Some(&by)).await.err(), Some(refused.clone()));
+    assert_eq!(accounts.set_disabled("erin", true, Some(&by)).await.err(), Some(refused.clone()));
+    assert_eq!(accounts.set_role("erin", Role::Administrator, Some(&by)).await.err(), Some(refused.clone()));
+    assert_eq!(accounts.remove("erin", Some(&by)).await.err(), Some(refused.clone()));
+    assert_eq!(accounts.set_lock(Some(Lock { message: String::new() }), Some(&by)).await.err(), Some(refused));
+    assert!(accounts.find("mallory").is_none() && accounts.lock().is_none());
+    assert_eq!(erin.get("/api/v1/session").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_was_reset_meanwhile_is_not_changed_by_who_knew_the_old_one() {
+    let server = TestServer::start().await;
+    let anna = server.user("anna").await;
+    let accounts = &server.state.accounts;
+    let proved = accounts.find("anna").unwrap();
+    accounts.set_password("anna", "a password by Admin", None).await.unwrap();
+    let again = server.user("anna").await;
+    let by = |asker: &crate::support::Asker<'_>| Principal {
+        username: "anna".into(),
+        role: Role::User,
+        session_id: SessionId(asker.id),
+    };
+    let late = accounts.set_own_password(&by(&anna), &proved, "the intruder's own").await;
+    assert_eq!(late, Err(AppError::WrongCredentials));
+    let late = accounts.set_own_password(&by(&again), &proved, "the intruder's own").await;
+    assert_eq!(late, Err(AppError::WrongCredentials));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_cannot_be_stored_is_none() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    server.state.store.close().unwrap();
+    assert_eq!(admin.submit("/users", &form("lock", "", "message=Pause")).await.status, 503);
+    assert_eq!(server.state.accounts.lock(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_an_account_that_is_disabled_or_gone_is_good_for_nothing() {
+    let server = TestServer::start().await;
+    let anna = server.user("anna").await;
+    // As if the program had been killed between the account and its sessions, by an older one that wrote them apart.
+    let stored = server.state.store.kept().unwrap().accounts;
+    let (key, value) = stored.into_iter().find(|(key, _)| key == "anna").unwrap();
+    let mut account: Account = serde_json::from_slice(&value).unwrap();
+    account.disabled = true;
+    let change = AccountChange {
+        key,
+        value: Some(serde_json::to_vec(&account).unwrap()),
+        ends: Vec::new(),
+        but: None,
+        reason: EndReason::Deleted,
+        now: server.state.sessions.now(),
+        asker: None,
+    };
+    server.state.store.put_account(change).await.unwrap();
+    let address = "127.0.0.1:3000".parse().unwrap();
+    let state =
+        AppState::with_clock(&config(), address, server.state.store.clone(), Default::default(), server.clock.clone());
+    let again = TestServer {
+        router: router::answering(state.as_ref().unwrap().clone()),
+        state: state.unwrap(),
+        clock: server.clock.clone(),
+    };
+    let mut later = again.anonymous();
+    later.token = anna.token.clone();
+    assert_eq!(later.get("/api/v1/session").await.status, 401);
+    assert_eq!(later.get("/forward-auth").await.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,6 +246,8 @@ async fn a_new_password_of_one_s_own_ends_the_other_sessions() {
     assert_eq!((changed.status.as_u16(), changed.header("location")), (303, "/account/sessions?changed=password"));
     assert_eq!(anna.get("/api/v1/session").await.status, 200);
     assert_eq!(other.get("/api/v1/session").await.status, 401);
+    let told = other.open("/account/sessions").await;
+    assert!(told.header("location").ends_with("reason=ended_by_user"), "{}", told.header("location"));
     let sign_in = async |password: &str| {
         server.anonymous().post("/api/v1/sessions", json!({ "username": "anna", "password": password })).await.status
     };

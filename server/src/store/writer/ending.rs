@@ -12,6 +12,7 @@ use app::{
 use super::{ROWS_UNDER_LOCK, Writer};
 use crate::store::{
     events::{Event, Events},
+    queue::AccountChange,
     selection,
     table::{Slot, Table},
 };
@@ -23,6 +24,20 @@ impl Writer {
         let chosen = selection::choose(&self.shared.table.read(), selection, spare.as_deref(), *now);
         let ended = self.end(&chosen.slots, deletion.reason, *now, |_, _| true);
         (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
+    }
+
+    /// Takes the sessions out of the table that end with a change of an account.
+    pub(super) fn end_of_users(&self, change: &AccountChange) -> Vec<u64> {
+        let slots: Vec<_> = {
+            let table = self.shared.table.read();
+            let users: Vec<_> = change.ends.iter().filter_map(|username| table.usernames.find(username)).collect();
+            if users.is_empty() {
+                return Vec::new();
+            }
+            let is_meant = |slot: &Slot| users.contains(&table.user(*slot)) && Some(table.id(*slot)) != change.but;
+            table.slots().filter(is_meant).collect()
+        };
+        self.end(&slots, change.reason, change.now, |_, _| true)
     }
 
     /// Takes sessions past a deadline out of the table. One that is touched meanwhile stays. Looks at the sessions only
