@@ -1,6 +1,7 @@
+import type { Page } from "@playwright/test";
 import { expect, fillSignIn, isSignIn, signIn, test } from "../support/test.ts";
 
-test.use({ given: { users: ["anna", "bert", "cleo"] } });
+test.use({ given: { users: ["anna", "bert", "cleo", "dirk", "ella", "finn", "gina"] } });
 
 test.describe("Users", { tag: "@basic" }, () => {
   test("creates a user, who can sign in", async ({ admin, anotherBrowser }) => {
@@ -15,7 +16,7 @@ test.describe("Users", { tag: "@basic" }, () => {
     await signIn(await anotherBrowser(), "dora.new", "a long password");
     await page.goto("/users?q=dora");
     await expect(page.getByText("1 user", { exact: true })).toBeVisible();
-    await page.getByRole("link", { name: "1", exact: true }).click();
+    await page.getByRole("link", { name: "1 session of dora.new" }).click();
     await expect(page).toHaveURL(/\/reports\/sessions\?q=user/);
     await expect(admin.row("dora.new")).toHaveCount(1);
   });
@@ -33,6 +34,25 @@ test.describe("Users", { tag: "@basic" }, () => {
     await expect(tab).toHaveURL(isSignIn());
     await fillSignIn(tab, "bert");
     await expect(tab.getByText("The username or password is not right.")).toBeVisible();
+  });
+
+  test("locks the server, which says why, and unlocks it", async ({ admin, anotherBrowser }) => {
+    const lock = admin.page.getByRole("region", { name: "Lock server" });
+    await admin.page.goto("/users");
+    await lock.getByLabel("What the sign-in page says").fill("Back at 14:00.");
+    await lock.getByRole("button", { name: "Lock server" }).click();
+    await expect(admin.page.getByText("Only administrators may sign in now.")).toBeVisible();
+    await expect(lock).toContainText("Back at 14:00.");
+
+    const tab = await anotherBrowser();
+    await tab.goto("/sign-in");
+    await expect(tab.getByText("Only administrators may sign in just now. Back at 14:00.")).toBeVisible();
+    await fillSignIn(tab, "gina");
+    await expect(tab).toHaveURL(isSignIn());
+
+    await lock.getByRole("button", { name: "Unlock server" }).click();
+    await expect(admin.page.getByText("Everybody may sign in again.")).toBeVisible();
+    await signIn(tab, "gina");
   });
 
   test("changes one's own password", async ({ page, anotherBrowser }) => {
@@ -63,3 +83,37 @@ test("an open tab goes to the sign-in page when its user's role changes", async 
   await admin.page.getByRole("button", { name: "Change role" }).click();
   await expect(tab).toHaveURL(isSignIn());
 });
+
+for (const { user, what, act } of [
+  {
+    user: "dirk",
+    what: "may not sign in any more",
+    act: async (page: Page) => page.getByRole("button", { name: "End sessions and disable sign-in" }).click(),
+  },
+  {
+    user: "ella",
+    what: "gets another password",
+    act: async (page: Page) => {
+      await page.getByLabel("New password").fill("staple battery horse");
+      await page.getByRole("button", { name: "Reset password" }).click();
+    },
+  },
+  {
+    user: "finn",
+    what: "is deleted",
+    act: async (page: Page) => {
+      await page.getByText("Delete this user").click();
+      await page.getByRole("button", { name: "Delete user" }).click();
+    },
+  },
+]) {
+  test(`an open tab goes to the sign-in page by itself when its user ${what}`, async ({ admin, anotherBrowser, open }) => {
+    const tab = await anotherBrowser();
+    await signIn(tab, user);
+    await open(tab, "/account/sessions");
+    await admin.page.goto(`/users?user=${user}`);
+    await act(admin.page);
+    await expect(tab).toHaveURL(isSignIn());
+    await expect(tab.getByText("Your session was ended by an administrator.")).toBeVisible();
+  });
+}

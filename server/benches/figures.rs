@@ -21,7 +21,7 @@
 //! * **list page over HTTP**: CPU time of the server for one `GET /api/v1/sessions`. Floor: a handler in the same process that
 //!   answers with the bytes of such a page.
 //! * **check in memory**: the look-up of one of all tokens, chosen at random. Floor: the same in a hash table of tokens.
-//! * **check over HTTP**: `GET /forward-auth` through the whole router, as a reverse proxy asks, always with the same
+//! * **check over HTTP**: `GET /forward-auth` of the whole server, as a reverse proxy asks, always with the same
 //!   token: answers a second, and CPU time of the server for one answer. Floor: a handler in the same process that says
 //!   200 to everybody.
 //! * **behind nginx**: requests to an application behind nginx, which asks Keepwatch before each. Floor: nginx that asks
