@@ -36,7 +36,8 @@ test.describe("Users", { tag: "@basic" }, () => {
     await expect(tab.getByText("The username or password is not right.")).toBeVisible();
   });
 
-  test("locks the server, which says why, and unlocks it", async ({ admin, anotherBrowser }) => {
+  test("locks the server, which says why, and unlocks it", async ({ admin, anotherBrowser, browserErrors }) => {
+    browserErrors.expect(/status of 403/);
     const lock = admin.page.getByRole("region", { name: "Lock server" });
     await admin.page.goto("/users");
     await lock.getByLabel("What the sign-in page says").fill("Back at 14:00.");

@@ -35,10 +35,11 @@ pub async fn list(State(state): State<AppState>, Extension(asker): Extension<Pri
     params(("id" = Id, Path)),
     responses(
         (status = 204, description = "It is out, at once, for good"),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "No session id, or that of the session that asks: sign out instead"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "No session id"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "It is somebody else's"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "It is the one that asks: sign out instead"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Outcome unknown: denied, try again"),
     ),
     security(("token" = []))
@@ -48,6 +49,10 @@ pub async fn end(
     Extension(asker): Extension<Principal>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    state.sessions.end_own(&asker, session_id(&id)?).await?;
+    let id = session_id(&id)?;
+    if id == asker.session_id {
+        return Err(Problem::new(409, format!("session {id} is the one that asks: use DELETE /api/v1/session")));
+    }
+    state.sessions.end_own(&asker, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
