@@ -1,12 +1,14 @@
 //! Accounts: who may sign in, as what, and what they have chosen. Read from memory, written through the store.
 
+mod first_administrator;
+mod record;
+
 use std::{
     collections::HashMap,
-    path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use app::{
     error::AppError,
     principal::{Principal, Role},
@@ -18,47 +20,15 @@ use app::{
     },
     time::Timestamp,
 };
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use self::record::Record;
+pub use self::record::{Account, LOCK_KEY, Lock, keep_denials};
 use super::{
     password,
-    token::SessionToken,
     username::{self, Username},
 };
 use crate::store::{AccountChange, RedbStore};
-
-/// The name of the first administrator.
-pub const FIRST_ADMINISTRATOR: &str = "Admin";
-
-/// One account as it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Account {
-    /// Its canonical name, as shown.
-    pub name: Arc<str>,
-    /// What it may do.
-    pub role: Role,
-    /// PHC string.
-    pub password_hash: Arc<str>,
-    /// Whether sign-in is refused.
-    pub disabled: bool,
-    /// The columns its owner has chosen in Active Sessions.
-    #[serde(default)]
-    pub columns: Columns,
-    /// When it was added.
-    pub created_at: Timestamp,
-    /// When its user last proved to be it.
-    #[serde(default)]
-    pub last_sign_in: Option<Timestamp>,
-}
-
-impl Account {
-    /// What it may do now; nothing if it is disabled.
-    fn role_now(&self) -> Option<Role> {
-        (!self.disabled).then_some(self.role)
-    }
-}
 
 /// The sessions that end with a change of an account.
 struct Ends {
@@ -77,64 +47,8 @@ impl Ends {
     }
 }
 
-/// While there is one, only administrators may sign in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lock {
-    /// What the sign-in page says.
-    pub message: String,
-}
-
-/// The key under which the lock stands among the accounts: no name has it.
-pub const LOCK_KEY: &str = "\0lock";
 /// The longest message of a lock, in characters.
 const MESSAGE_LENGTH: usize = 300;
-
-/// What is stored under a key.
-enum Record {
-    Account(Account),
-    Lock(Lock),
-}
-
-impl Record {
-    fn parse(key: &str, stored: &[u8]) -> anyhow::Result<Self> {
-        if key == LOCK_KEY {
-            let lock = serde_json::from_slice(stored).context("the lock is damaged or from a newer keepwatch")?;
-            return Ok(Self::Lock(lock));
-        }
-        let account = serde_json::from_slice(stored)
-            .with_context(|| format!("account '{key}' is damaged or from a newer keepwatch"))?;
-        Ok(Self::Account(account))
-    }
-}
-
-/// Keeps denied, among records that come back, what is denied `there`: accounts that are disabled, and sign-in while it is
-/// locked. Says what that was.
-///
-/// # Errors
-/// Names a record that cannot be read.
-pub fn keep_denials(records: &mut Vec<(String, Vec<u8>)>, there: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<String>> {
-    let mut kept = Vec::new();
-    let is_disabled = |record: &Record| matches!(record, Record::Account(account) if account.disabled);
-    for (key, stored) in records.iter_mut() {
-        let record = Record::parse(key, stored)?;
-        let now = there.iter().find(|(other, _)| other == key).map(|(_, now)| Record::parse(key, now)).transpose()?;
-        if let Record::Account(mut account) = record
-            && !account.disabled
-            && now.as_ref().is_some_and(is_disabled)
-        {
-            account.disabled = true;
-            *stored = serde_json::to_vec(&account)?;
-            kept.push(format!("sign-in of {} stays disabled", account.name));
-        }
-    }
-    let lock = there.iter().find(|(key, _)| key == LOCK_KEY);
-    if let Some(lock) = lock.filter(|_| records.iter().all(|(key, _)| key != LOCK_KEY)) {
-        records.push(lock.clone());
-        kept.push("the server stays locked".to_owned());
-    }
-    Ok(kept)
-}
 
 /// All accounts, by the key of their name.
 pub struct Accounts {
@@ -395,32 +309,6 @@ impl Accounts {
         Ok(())
     }
 
-    /// Adds the first administrator to a store that has none, and prints its password unless it came from a file.
-    /// Accounts that were added before the first start do not count unless one of them is an administrator's.
-    ///
-    /// # Errors
-    /// When the password file cannot be used, when its name belongs to an account that is no administrator, or as the
-    /// store says.
-    pub async fn ensure_administrator(&self, password_file: Option<&Path>, now: Timestamp) -> anyhow::Result<()> {
-        if self.read().values().any(|account| account.role == Role::Administrator) {
-            return Ok(());
-        }
-        let Some(file) = password_file else {
-            let password = random_password()?;
-            self.add(FIRST_ADMINISTRATOR, Role::Administrator, &password, now, None).await?;
-            println!("first start: sign in as {FIRST_ADMINISTRATOR} with password {password}");
-            return Ok(());
-        };
-        let content = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read the administrator's password from {}", file.display()))?;
-        let password = content.lines().next().unwrap_or_default();
-        if let Err(problem) = username::new_password(password) {
-            bail!("{}: {problem}", file.display());
-        }
-        self.add(FIRST_ADMINISTRATOR, Role::Administrator, password, now, None).await?;
-        Ok(())
-    }
-
     /// Writes an account, or takes it away, and ends sessions in the same commit.
     async fn put(
         &self,
@@ -481,15 +369,6 @@ async fn hashed(password: &str) -> Result<Arc<str>, AppError> {
     Ok(hash.into())
 }
 
-/// 80 bits in four groups of four: easy to copy by hand, hard to guess.
-fn random_password() -> anyhow::Result<String> {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let token = SessionToken::generate().map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let letters: Vec<char> =
-        token.hash().0.iter().take(16).map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
-    Ok(letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-"))
-}
-
 #[cfg(test)]
 mod tests {
     use app::session::Lifetimes;
@@ -497,7 +376,7 @@ mod tests {
     use super::*;
     use crate::{clock::SystemClock, user_agent};
 
-    fn accounts() -> Accounts {
+    pub(super) fn accounts() -> Accounts {
         let store = RedbStore::in_memory(user_agent::in_words).unwrap();
         let clock = Arc::new(SystemClock::default());
         let sessions = Sessions::new(Arc::new(store.clone()), clock, Lifetimes::default(), "keep-01");
@@ -539,23 +418,5 @@ mod tests {
         accounts.update("root", |account| account.disabled = true).await.unwrap();
         assert_eq!(accounts.role_of("root"), None);
         assert_eq!(accounts.role_of("nobody"), None);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn users_added_before_the_first_start_do_not_keep_the_administrator_away() {
-        let accounts = accounts();
-        accounts.add("anna", Role::User, "a long password", Timestamp::default(), None).await.unwrap();
-        accounts.ensure_administrator(None, Timestamp::default()).await.unwrap();
-        assert_eq!(accounts.role_of("Admin"), Some(Role::Administrator));
-        let password = accounts.find("Admin").unwrap().password_hash;
-        accounts.ensure_administrator(None, Timestamp::default()).await.unwrap();
-        assert_eq!(accounts.find("Admin").unwrap().password_hash, password);
-    }
-
-    #[test]
-    fn first_passwords_are_random_and_readable() {
-        let (one, other) = (random_password().unwrap(), random_password().unwrap());
-        assert_ne!(one, other);
-        assert_eq!(one.len(), 19);
     }
 }

@@ -43,7 +43,8 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// Proves an identity by password and establishes a session; the token is shown this once.
+    /// Proves an identity by password and establishes a session in place of the one that is `replaced`; the token is shown
+    /// this once.
     ///
     /// # Errors
     /// As [`Authority::sign_in`].
@@ -55,27 +56,19 @@ impl SignIn {
         client: Client,
         replaced: Option<SessionId>,
     ) -> Result<(SessionToken, Session), AppError> {
-        let outcome = self.try_password(typed_name, password, session_type, client, replaced).await;
+        let attempt = async {
+            let proved = self.prove(typed_name, password, client.address).await?;
+            self.accounts.admit(&proved)?;
+            let (token, session) = self.establish(proved.name.clone(), session_type, client).await?;
+            if let Err(error) = self.settle(&proved, &session, replaced).await {
+                self.sessions.sign_out(session.id).await?;
+                return Err(error);
+            }
+            Ok((token, session))
+        };
+        let outcome = attempt.await;
         self.metrics.count_sign_in(&outcome);
         outcome
-    }
-
-    async fn try_password(
-        &self,
-        typed_name: &str,
-        password: &str,
-        session_type: SessionType,
-        client: Client,
-        replaced: Option<SessionId>,
-    ) -> Result<(SessionToken, Session), AppError> {
-        let proved = self.prove(typed_name, password, client.address).await?;
-        self.accounts.admit(&proved)?;
-        let (token, session) = self.establish(proved.name.clone(), session_type, client).await?;
-        if let Err(error) = self.settle(&proved, &session, replaced).await {
-            self.sessions.sign_out(session.id).await?;
-            return Err(error);
-        }
-        Ok((token, session))
     }
 
     /// What belongs to a sign-in once its session is there.
