@@ -14,6 +14,8 @@ pub const COLUMNS: &str = "/account/columns";
 pub const LIVE: &str = "/live";
 /// What reverse proxies ask before they let a request pass.
 pub const FORWARD_AUTH: &str = "/forward-auth";
+/// Where an application asks about a token that it was shown (RFC 7662).
+pub const INTROSPECT: &str = "/api/v1/introspect";
 /// Makes an app password (POST of the plain form).
 pub const APP_PASSWORDS: &str = "/account/app-passwords";
 /// Makes a client token (POST of the plain form).

@@ -10,7 +10,9 @@ use std::{
 
 use app::session::{Client, search::Network};
 use axum::extract::ConnectInfo;
-use http::{HeaderMap, HeaderName, Request, header};
+use http::{HeaderName, Request, header};
+
+use crate::header_values::{HeaderValues, as_text};
 
 /// The reverse proxies whose word on the client's address is taken.
 #[derive(Clone, Debug, Default)]
@@ -42,23 +44,27 @@ impl TrustedProxies {
     /// The client of a request: where it comes from and its User-Agent.
     pub fn client<B>(&self, request: &Request<B>) -> Option<Client> {
         let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
-        let user_agent = request.headers().get(header::USER_AGENT);
-        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
-        Some(Client::new(self.address(peer.ip(), request.headers()), &user_agent))
+        Some(self.client_of(*peer, request.headers()))
+    }
+
+    /// The client of a request that came from this peer with these headers.
+    pub fn client_of(&self, peer: SocketAddr, headers: &impl HeaderValues) -> Client {
+        let user_agent = headers.first(&header::USER_AGENT).map(String::from_utf8_lossy).unwrap_or_default();
+        Client::new(self.address(peer.ip(), headers), &user_agent)
     }
 
     /// Walks from the peer of the connection towards the client, as far as the word of a trusted proxy goes: each hop is
     /// named by the one after it, so what an untrusted one says is never looked at.
-    pub fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub fn address(&self, peer: IpAddr, headers: &impl HeaderValues) -> IpAddr {
         let mut address = peer.to_canonical();
         if !self.contains(address) {
-            if headers.contains_key(self.header.name()) && !self.was_forwarded.load(Ordering::Relaxed) {
+            if headers.first(&self.header.name()).is_some() && !self.was_forwarded.load(Ordering::Relaxed) {
                 self.was_forwarded.store(true, Ordering::Relaxed);
             }
             return address;
         }
-        let lines = headers.get_all(self.header.name()).iter().rev();
-        let hops = lines.flat_map(|line| self.header.hops(line.to_str().unwrap_or_default()));
+        let name = self.header.name();
+        let hops = headers.all(&name).rev().flat_map(|line| self.header.hops(as_text(line).unwrap_or_default()));
         for hop in hops {
             let Some(named) = self.header.address_in(hop) else {
                 // Whatever lies behind a word that cannot be read is not known.
@@ -171,7 +177,7 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderMap, HeaderValue};
     use proptest::prelude::*;
 
     use super::*;

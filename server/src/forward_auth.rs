@@ -16,23 +16,30 @@ use url::{Url, form_urlencoded};
 
 use crate::{
     api::problem::Problem,
-    auth::authenticate::{Presented, identify},
+    auth::authenticate::{Asker, Presented, judge, presented},
+    metrics::Checker,
+    serve::{Answer, Whole},
     state::AppState,
 };
 
-/// The answer to a request that may pass, without the way through the routes: for most requests of most servers. `None`
-/// for all others: the routes find out why. Should it panic, the connection ends, which is no 200 either.
-pub fn pass_at_once<B>(state: &AppState, request: &mut Request<B>) -> Option<Response> {
-    if request.method() != Method::GET || request.uri().path() != paths::FORWARD_AUTH {
-        return None;
+/// Answers the request of somebody signed in that may pass, without the way through the routes; `false` for all others: the
+/// routes find out why. Should it panic, the connection ends, which is no 200 either.
+pub fn pass_at_once(state: &AppState, request: &Whole<'_>, answer: &mut Answer) -> bool {
+    if request.method != Method::GET.as_str() || request.target != paths::FORWARD_AUTH {
+        return false;
     }
     let begun = Instant::now();
-    identify(state, request);
-    let mut response = pass(request.extensions().get::<Principal>()?).ok()?.into_response();
+    let asker = presented(state, request.target, request).and_then(|it| judge(state, request.target, &it));
+    let Some(Asker::User(principal)) = asker else { return false };
+    let Some(headers) = headers_of(&principal) else { return false };
+    answer.begin(StatusCode::OK, state.sessions.now());
     // No other of our headers: no browser sees them, and every proxy would read them each time.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    state.metrics.count_answer(paths::FORWARD_AUTH, response.status(), begun.elapsed());
-    Some(response)
+    answer.header(header::CACHE_CONTROL.as_str(), b"no-store");
+    headers.iter().for_each(|(name, value)| answer.header(name.as_str(), value.as_bytes()));
+    answer.end(b"");
+    state.metrics.count_check(Checker::ForwardAuth, true);
+    state.metrics.count_answer(request.target, StatusCode::OK, begun.elapsed());
+    true
 }
 
 /// The answer of the route, which lets nobody through who is not signed in.
@@ -40,18 +47,19 @@ pub fn pass_at_once<B>(state: &AppState, request: &mut Request<B>) -> Option<Res
 /// # Errors
 /// 401 when the username cannot stand in a header.
 pub async fn check(Extension(asker): Extension<Principal>) -> Result<impl IntoResponse, Problem> {
-    pass(&asker)
+    let headers = headers_of(&asker).ok_or(Problem::new(401, "the username cannot be passed on in a header"))?;
+    Ok((StatusCode::OK, AppendHeaders(headers)))
 }
 
-/// 200 with `Remote-User`, `Remote-Role` and `Remote-Session`.
-fn pass(asker: &Principal) -> Result<impl IntoResponse + use<>, Problem> {
-    let name = HeaderValue::from_bytes(asker.username.as_bytes())
-        .map_err(|_| Problem::new(401, "the username cannot be passed on in a header"))?;
+/// What the application is told: `Remote-User`, `Remote-Role` and `Remote-Session`.
+fn headers_of(asker: &Principal) -> Option<[(HeaderName, HeaderValue); 3]> {
+    let name = HeaderValue::from_bytes(asker.username.as_bytes()).ok()?;
     let role = HeaderValue::from_static(asker.role.as_str());
     let session = HeaderValue::from(asker.session_id.0);
-    let headers = [("remote-user", name), ("remote-role", role), ("remote-session", session)]
-        .map(|(header, value)| (HeaderName::from_static(header), value));
-    Ok((StatusCode::OK, AppendHeaders(headers)))
+    Some(
+        [("remote-user", name), ("remote-role", role), ("remote-session", session)]
+            .map(|(header, value)| (HeaderName::from_static(header), value)),
+    )
 }
 
 /// The answer 401. When a browser goes to a page it has a `Location`, the sign-in page that leads back there. Else it has

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod auth;
 pub mod background;
 pub mod backup;
+pub mod checks;
 pub mod client;
 pub mod clock;
 pub mod compression;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod demo;
 pub mod forms;
 pub mod forward_auth;
+pub mod header_values;
 pub mod headers;
 pub mod health;
 mod json_writer;
@@ -35,7 +37,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, state::AppState, store::RedbStore};
+use crate::{checks::Answering, config::Config, state::AppState, store::RedbStore};
 
 /// How long a stop waits for what is under way.
 const STOP: Duration = Duration::from_millis(4_500);
@@ -58,7 +60,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     }
     println!("listening on http://{}", listener.local_addr()?);
 
-    serve::serve(listener, router::answering(state), &tasks, shutdown).await;
+    serve::serve(listener, Answering::new(state), &tasks, shutdown).await;
     tasks.close();
     if tokio::time::timeout(STOP, tasks.wait()).await.is_err() {
         tracing::warn!("{} requests are not finished: they are broken off", tasks.len());

@@ -94,7 +94,7 @@ impl RequestKind {
         match path {
             "/healthz" | "/readyz" | "/metrics" => Self::Operation,
             path if paths::is_forward_auth(path) => Self::ForwardAuth,
-            path if path.starts_with("/api/v1/introspect") => Self::Introspection,
+            path if path.starts_with(paths::INTROSPECT) => Self::Introspection,
             path if path.starts_with("/api/") => Self::Api,
             path if path.starts_with("/assets/") => Self::Assets,
             _ => Self::Console,

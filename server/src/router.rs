@@ -2,26 +2,20 @@
 
 use std::{
     any::Any,
-    convert::Infallible,
     panic::AssertUnwindSafe,
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use axum::{
-    BoxError, Router,
-    body::{Body, Bytes, HttpBody, to_bytes},
+    Router,
+    body::{Body, to_bytes},
     extract::{DefaultBodyLimit, State},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, delete, future::RouteFuture, get, post},
+    routing::{MethodRouter, any, delete, get, post},
 };
-use futures_util::{
-    FutureExt,
-    future::{Either, Ready, ready},
-};
+use futures_util::FutureExt;
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
-use tower::Service;
 
 use app::{error::AppError, paths, principal::Principal, scope::Scope};
 
@@ -50,7 +44,7 @@ const SELECTING: [&str; 4] =
     ["/api/v1/sessions/delete", "/rpc/delete_sessions", "/rpc/preview_delete", "/rpc/count_selected"];
 
 /// Routes whose body asks and changes nothing.
-const ASKING: [&str; 2] = ["/api/v1/introspect", "/api/v1/introspect/batch"];
+const ASKING: [&str; 2] = [paths::INTROSPECT, "/api/v1/introspect/batch"];
 
 /// Proxies ask with the method of the request they hold back.
 const FORWARDED: [Method; 7] =
@@ -67,46 +61,17 @@ pub struct Route {
     pub access: Access,
 }
 
-/// What answers the requests of the whole server: its routes, but for checks that let a request pass, which are answered
-/// without them.
-#[derive(Clone)]
-pub struct Answering {
-    state: AppState,
-    routes: Router,
+/// All routes, and what happens around every request.
+pub fn build(state: AppState) -> Router {
+    assemble(state).0
 }
 
-/// See [`Answering`].
-pub fn answering(state: AppState) -> Answering {
-    Answering { routes: build(state.clone()).0, state }
-}
-
-impl<B> Service<Request<B>> for Answering
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match forward_auth::pass_at_once(&self.state, &mut request) {
-            Some(response) => Either::Left(ready(Ok(response))),
-            None => Either::Right(self.routes.call(request)),
-        }
-    }
-}
-
-/// The routes of [`answering`].
+/// The routes of [`build`].
 pub fn routes(state: AppState) -> Vec<Route> {
-    build(state).1
+    assemble(state).1
 }
 
-fn build(state: AppState) -> (Router, Vec<Route>) {
+fn assemble(state: AppState) -> (Router, Vec<Route>) {
     // Rendering spawns on this executor; a second call changes nothing.
     _ = any_spawner::Executor::init_tokio();
     use Access::{Api, Client, Page, Public};
@@ -146,7 +111,7 @@ fn build(state: AppState) -> (Router, Vec<Route>) {
     routes.add("/api/v1/sessions/{id}", end, &[Method::DELETE], delete(api::sessions::delete));
     routes.add("/api/v1/sessions/delete", end, &[Method::POST], post(api::sessions::delete_many));
     routes.add("/api/v1/events", read, &[Method::GET], get(api::events::follow));
-    routes.add("/api/v1/introspect", introspect, &[Method::POST], post(api::introspect::introspect));
+    routes.add(paths::INTROSPECT, introspect, &[Method::POST], post(api::introspect::introspect));
     routes.add("/api/v1/introspect/batch", introspect, &[Method::POST], post(api::introspect::introspect_many));
     routes.add("/api/v1/client-tokens", Api, &[Method::POST], post(api::client_tokens::create));
     routes.add(

@@ -1,16 +1,37 @@
 //! The accept loop: HTTP/1.1 with a header timeout, which `axum::serve` lacks, and a bounded stop.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+mod answer;
+mod spot;
+mod threads;
+mod whole;
 
-use axum::{extract::ConnectInfo, response::Response};
+use std::{
+    convert::Infallible,
+    io::{self, Cursor},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    BoxError, Router,
+    body::{Bytes, HttpBody},
+    extract::ConnectInfo,
+    response::Response,
+};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
+
+use self::threads::SpotThreads;
+pub use self::{answer::Answer, whole::Whole};
 
 /// How long a client may take to send a request's headers; also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -22,37 +43,53 @@ const MOST: usize = 8_192;
 const HEADER_BYTES: usize = 32 * 1_024;
 
 /// What answers requests.
-pub trait Answers:
-    Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + 'static
-{
+pub trait Answers: Clone + Send + Sync + 'static {
+    /// Answers a request.
+    fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Response> + Send + use<Self, B>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+
+    /// Answers what a peer has sent, if it is a whole request that is worth it. `false` hands the connection to hyper, with
+    /// what was read, for as long as it lasts.
+    fn answer_on_the_spot(
+        &self,
+        _read: &[u8],
+        _peer: SocketAddr,
+        _answer: &mut Answer,
+    ) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
 }
 
-impl<S> Answers for S where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + 'static
-{
+impl Answers for Router {
+    fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Response> + Send + use<B>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let answer = self.clone().call(request);
+        async move { answer.await.unwrap_or_else(|never| match never {}) }
+    }
 }
 
 /// Accepts connections until `shutdown` is cancelled; each is a task of `tasks` and ends within [`DRAIN`] after that.
-pub async fn serve<S: Answers>(listener: TcpListener, answers: S, tasks: &TaskTracker, shutdown: CancellationToken) {
+///
+/// Each begins on a thread where requests are answered on the spot, and goes on, with the first request that is not, as a
+/// task of the runtime that this is called on.
+pub async fn serve<A: Answers>(listener: TcpListener, answers: A, tasks: &TaskTracker, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(MOST));
+    let serving = Serving { answers, tasks: tasks.clone(), shutdown: shutdown.clone(), runtime: Handle::current() };
+    let mut threads = SpotThreads::start(&serving);
     loop {
         let accept = async {
             let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, peer)| (stream, peer, place))
+            let (stream, peer) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, io::Error>(Accepted { stream: stream.into_std()?, peer, place })
         };
         tokio::select! {
             () = shutdown.cancelled() => return,
             accepted = accept => match accepted {
-                Ok((stream, peer, place)) => {
-                    let connection = connection(stream, peer, answers.clone(), shutdown.clone());
-                    tasks.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
-                }
+                Ok(accepted) => threads.take(accepted),
                 Err(error) => {
                     // Out of file descriptors: accepting again at once would only spin.
                     tracing::warn!("a connection could not be accepted: {error}");
@@ -63,30 +100,61 @@ pub async fn serve<S: Answers>(listener: TcpListener, answers: S, tasks: &TaskTr
     }
 }
 
-async fn connection<S: Answers>(stream: TcpStream, peer: SocketAddr, answers: S, shutdown: CancellationToken) {
-    _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        answers.clone().call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(DRAIN, connection).await {
-                Ok(ended) => ended,
-                Err(_) => return,
+/// A connection, and its place among the most there may be.
+struct Accepted {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+}
+
+/// What all connections have in common.
+#[derive(Clone)]
+struct Serving<A> {
+    answers: A,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    /// Where whatever is not answered on the spot is answered.
+    runtime: Handle,
+}
+
+impl<A: Answers> Serving<A> {
+    /// Has hyper go on with a connection, after what was read of it.
+    fn go_on(&self, accepted: Accepted, read: Vec<u8>) {
+        let serving = self.clone();
+        let connection = async move {
+            let Accepted { stream, peer, place } = accepted;
+            if let Err(error) = serving.by_hyper(stream, peer, read).await {
+                tracing::debug!("connection from {peer}: {error}");
+            }
+            drop(place);
+        };
+        self.tasks.spawn_on(connection, &self.runtime);
+    }
+
+    async fn by_hyper(self, stream: std::net::TcpStream, peer: SocketAddr, read: Vec<u8>) -> Result<(), BoxError> {
+        let Self { answers, shutdown, .. } = self;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let answer = answers.answer(request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let (reader, writer) = TcpStream::from_std(stream)?.into_split();
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(HEADER_BYTES)
+            .serve_connection(TokioIo::new(tokio::io::join(Cursor::new(read).chain(reader), writer)), service)
+            .with_upgrades();
+        tokio::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => Ok(ended?),
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                match tokio::time::timeout(DRAIN, connection).await {
+                    Ok(ended) => Ok(ended?),
+                    Err(_) => Ok(()),
+                }
             }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!("connection from {peer}: {error}");
     }
 }

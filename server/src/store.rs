@@ -241,6 +241,10 @@ impl SessionStore for RedbStore {
             username,
             session_type: table.session_type(slot),
             purpose: table.purpose(slot),
+            created_at: table.created_at(slot),
+            last_active_at: table.last_active_at(slot),
+            // Later than before, if this was activity.
+            deadline: table.deadline(slot, lifetimes),
         })
     }
 

@@ -78,6 +78,12 @@ pub struct Checked {
     pub session_type: SessionType,
     /// What it is good for, if not for everything.
     pub purpose: Purpose,
+    /// When it was established.
+    pub created_at: Timestamp,
+    /// When its user was last active, this use included if it counts as activity.
+    pub last_active_at: Timestamp,
+    /// When it ends if nothing else happens.
+    pub deadline: Timestamp,
 }
 
 /// What a session is good for.

@@ -14,8 +14,8 @@ use app::{
 use axum::{Router, body::Bytes, http::header, routing::get};
 use server::{
     api::wire::SessionListBody,
+    checks::Answering,
     config::Config,
-    router,
     serve::{self, Answers},
     state::AppState,
     store::RedbStore,
@@ -66,7 +66,7 @@ impl Servers {
             let real = listener.local_addr()?;
             let state = AppState::new(&config(), real, store.clone(), shutdown.clone())?;
             let token = sign_in(&state).await?;
-            spawn(listener, router::answering(state), &tasks, &shutdown);
+            spawn(listener, Answering::new(state), &tasks, &shutdown);
 
             let page =
                 SessionListBody::from(store.list(&SessionQuery::default(), &Lifetimes::default(), conditions.now));

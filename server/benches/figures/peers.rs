@@ -59,6 +59,9 @@ pub(crate) struct PeersArgs {
     /// Only these launchers
     #[arg(long)]
     only: Vec<String>,
+    /// Only these questions, by their name in the protocol
+    #[arg(long)]
+    question: Vec<String>,
 }
 
 const LAUNCHERS: [&str; 8] = [
@@ -88,7 +91,8 @@ pub(crate) fn measure(arguments: &PeersArgs) -> anyhow::Result<()> {
     for peer in &peers {
         println!("* {}: {}; {}", peer.facts.name, peer.facts.versions, peer.facts.durability);
     }
-    for (name, words, connections) in QUESTIONS {
+    let is_asked = |name: &str| arguments.question.is_empty() || arguments.question.iter().any(|asked| asked == name);
+    for (name, words, connections) in QUESTIONS.into_iter().filter(|(name, ..)| is_asked(name)) {
         eprintln!("figures: {words}");
         let asked: Vec<_> =
             peers.iter().filter_map(|peer| Some((peer, peer.facts.requests.get(name)?.as_slice()))).collect();
@@ -111,7 +115,7 @@ pub(crate) fn measure(arguments: &PeersArgs) -> anyhow::Result<()> {
         }
         print_table(words, &asked, &rounds);
     }
-    delete_many(&peers)
+    if is_asked("delete_many") { delete_many(&peers) } else { Ok(()) }
 }
 
 /// Keepwatch comes first: the others are compared with it.

@@ -1,15 +1,23 @@
 //! `/api/v1/introspect`: whether a token that somebody presents to an application is good (RFC 7662), one or many.
 
+use std::{net::SocketAddr, time::Instant};
+
 use app::{
-    principal::Principal,
+    paths,
+    principal::{Principal, Role},
+    scope::Scope,
     session::{
-        SessionType,
+        SessionType, TokenHash,
         store::{Activity, Purpose},
     },
 };
 use axum::{
     Extension, Json as JsonBody,
     extract::{Request, State},
+};
+use http::{
+    HeaderName, Method, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, ORIGIN, X_CONTENT_TYPE_OPTIONS},
 };
 use url::form_urlencoded;
 
@@ -19,13 +27,21 @@ use super::{
     wire::{IntrospectMany, Introspected, IntrospectedMany},
 };
 use crate::{
-    auth::{authenticate::role_in, token::hash_of_presented},
+    auth::{
+        authenticate::{Asker, judge, presented, role_in},
+        token::hash_of_presented,
+    },
+    header_values::HeaderValues,
     metrics::Checker,
+    serve::{Answer, Whole},
     state::AppState,
 };
 
 /// The most tokens of one batch.
 const MOST: usize = 64;
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What the body is.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Whether a token is good. It counts as use of its session, as forward-auth does.
 #[utoipa::path(
@@ -46,14 +62,56 @@ pub async fn introspect(
     request: Request,
 ) -> Result<JsonBody<Introspected>, Problem> {
     state.sessions.administrators_only(&asker)?;
-    must_be(&request, "application/x-www-form-urlencoded")?;
+    must_be(&request, FORM)?;
     let body = body_of(request).await?;
     let mut tokens = form_urlencoded::parse(&body).filter(|(name, _)| name == "token").map(|(_, token)| token);
     match (tokens.next().filter(|token| !token.is_empty()), tokens.next()) {
-        (Some(token), None) => Ok(JsonBody(look_at(&state, &token))),
+        (Some(token), None) => Ok(JsonBody(look_at(&state, hash_of_presented(&token).as_ref()))),
         (None, _) => Err(Problem::new(400, "'token' is missing: the token that was presented")),
         (Some(_), Some(_)) => Err(Problem::new(400, "'token' occurs twice: ask about one, or use /introspect/batch")),
     }
+}
+
+/// Answers for one token at once, without the way through the routes, where nothing about the request is special: a
+/// client that is no browser and may ask, and a body that is a token as we make them. `false` for all others.
+pub fn answer_at_once(state: &AppState, peer: SocketAddr, request: &Whole<'_>, answer: &mut Answer) -> bool {
+    // What a browser sends has to be looked at for where it comes from.
+    let is_plain = |name| request.first(&name).is_none();
+    let is_form = |value: &[u8]| value.eq_ignore_ascii_case(FORM.as_bytes());
+    if request.method != Method::POST.as_str()
+        || request.target != paths::INTROSPECT
+        || ![ORIGIN, COOKIE, SEC_FETCH_SITE].into_iter().all(is_plain)
+        || !request.first(&CONTENT_TYPE).is_some_and(is_form)
+    {
+        return false;
+    }
+    let begun = Instant::now();
+    let Some(token) =
+        request.body.strip_prefix(b"token=").and_then(|token| hash_of_presented(str::from_utf8(token).ok()?))
+    else {
+        return false;
+    };
+    let asker = match presented(state, request.target, request).and_then(|it| judge(state, request.target, &it)) {
+        Some(Asker::User(principal)) => principal,
+        Some(Asker::Client(client)) => {
+            let Some(principal) = client.with(Scope::Introspect) else { return false };
+            state.client_notes.note_use(principal.session_id, state.proxies.client_of(peer, request));
+            principal.clone()
+        }
+        Some(Asker::AppPassword(_)) | None => return false,
+    };
+    if asker.role != Role::Administrator {
+        return false;
+    }
+    state.metrics.count_check(Checker::Request, true);
+    let body = look_at(state, Some(&token)).to_json();
+    answer.begin(StatusCode::OK, state.sessions.now());
+    answer.header(CONTENT_TYPE.as_str(), b"application/json");
+    answer.header(CACHE_CONTROL.as_str(), b"no-store");
+    answer.header(X_CONTENT_TYPE_OPTIONS.as_str(), b"nosniff");
+    answer.end(body.as_bytes());
+    state.metrics.count_answer(request.target, StatusCode::OK, begun.elapsed());
+    true
 }
 
 /// The same for up to 64 tokens, answered in their order.
@@ -78,13 +136,13 @@ pub async fn introspect_many(
         let many = body.tokens.len();
         return Err(Problem::new(400, format!("'tokens' has {many} tokens: send at most {MOST} at a time")));
     }
-    let results = body.tokens.iter().map(|token| look_at(&state, token)).collect();
+    let results = body.tokens.iter().map(|token| look_at(&state, hash_of_presented(token).as_ref())).collect();
     Ok(JsonBody(IntrospectedMany { results }))
 }
 
 /// A token that is not good says nothing else, whatever it is; nor does a client token, which is for nobody but us.
-fn look_at(state: &AppState, token: &str) -> Introspected {
-    let checked = hash_of_presented(token).and_then(|hash| state.sessions.check(&hash, Activity::User));
+fn look_at(state: &AppState, token: Option<&TokenHash>) -> Introspected {
+    let checked = token.and_then(|hash| state.sessions.check(hash, Activity::User));
     let token_type = match checked.as_ref().map(|checked| (checked.purpose, checked.session_type)) {
         // Whoever registered it had nobody's word for the name.
         Some((Purpose::Everything, SessionType::Other)) => Some("registered"),
@@ -93,22 +151,19 @@ fn look_at(state: &AppState, token: &str) -> Introspected {
         Some((Purpose::Rest(_), _)) | None => None,
     };
     state.metrics.count_check(Checker::Introspection, token_type.is_some());
-    let checked = checked.filter(|_| token_type.is_some());
-    let found = checked.and_then(|checked| Some((role_in(state, &checked)?, state.sessions.store().get(checked.id)?)));
-    // It may have ended since.
-    let Some((role, session)) = found else { return Introspected::default() };
-    let expires_at = state.sessions.deadline(&session);
+    let found = checked.filter(|_| token_type.is_some()).and_then(|checked| Some((role_in(state, &checked)?, checked)));
+    let Some((role, checked)) = found else { return Introspected::default() };
     Introspected {
         active: true,
-        sub: Some(session.username.clone()),
-        username: Some(session.username),
+        sub: Some(checked.username.clone()),
+        username: Some(checked.username),
         role: Some(role.as_str()),
         token_type,
-        session_id: Some(session.id.0),
-        session_type: Some(session.session_type.as_str()),
-        iat: Some(session.created_at.as_millis() / 1_000),
-        exp: Some(expires_at.as_millis() / 1_000),
-        created_at: Some(session.created_at.to_string()),
-        last_active_at: Some(session.last_active_at.to_string()),
+        session_id: Some(checked.id.0),
+        session_type: Some(checked.session_type.as_str()),
+        iat: Some(checked.created_at.as_millis() / 1_000),
+        exp: Some(checked.deadline.as_millis() / 1_000),
+        created_at: Some(checked.created_at),
+        last_active_at: Some(checked.last_active_at),
     }
 }

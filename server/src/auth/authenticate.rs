@@ -19,7 +19,13 @@ use axum::{
 use http::{Request, StatusCode, header::AUTHORIZATION};
 
 use super::{app_passwords::Basic, token::hash_of_presented};
-use crate::{api::problem::Problem, forward_auth, metrics::Checker, state::AppState};
+use crate::{
+    api::problem::Problem,
+    forward_auth,
+    header_values::{HeaderValues, as_text},
+    metrics::Checker,
+    state::AppState,
+};
 
 /// The token that a request presented, good or not.
 #[derive(Clone, Copy, Debug)]
@@ -58,38 +64,60 @@ fn look_at<B>(state: &AppState, request: &mut Request<B>) {
     {
         request.extensions_mut().insert(client);
     }
-    let Some(credential) = presented(state, request) else { return };
-    let (token, username) = match &credential {
-        Credential::Bearer(token) | Credential::Cookie(token) => (token, None),
-        Credential::AppPassword(basic) => (&basic.token, Some(&basic.username)),
-    };
-    request.extensions_mut().insert(Presented(*token));
     let path = request.uri().path();
+    let Some(credential) = presented(state, path, request.headers()) else { return };
+    let asker = judge(state, path, &credential);
+    let extensions = request.extensions_mut();
+    extensions.insert(Presented(*credential.token()));
+    match asker {
+        Some(Asker::User(principal)) => _ = extensions.insert(principal),
+        Some(Asker::AppPassword(principal)) => {
+            let id = principal.session_id;
+            extensions.insert(principal);
+            note_use(state, request, id);
+        }
+        Some(Asker::Client(client)) => {
+            let id = client.principal.session_id;
+            extensions.insert(client);
+            note_use(state, request, id);
+        }
+        None => {}
+    }
+}
+
+/// Who presents a credential that is good.
+#[derive(Clone, Debug)]
+pub enum Asker {
+    /// Who is signed in.
+    User(Principal),
+    /// Whose app password it is.
+    AppPassword(Principal),
+    /// The bearer of a client token.
+    Client(ClientPrincipal),
+}
+
+/// Who presents a credential with a request to this path; `None` unless it is good there, now.
+pub fn judge(state: &AppState, path: &str, credential: &Credential) -> Option<Asker> {
+    let username = match credential {
+        Credential::Bearer(_) | Credential::Cookie(_) => None,
+        Credential::AppPassword(basic) => Some(&basic.username),
+    };
     // Whether an app password is one of the user who is named shows only afterwards.
     let activity = if username.is_some() { Activity::Background } else { activity_of(path) };
-    let Some(checked) = state.sessions.check(token, activity) else { return };
-    let Some(role) = role_in(state, &checked) else { return };
+    let checked = state.sessions.check(credential.token(), activity)?;
+    let role = role_in(state, &checked)?;
     let purpose = checked.purpose;
     let is_registered = checked.session_type == SessionType::Other && purpose == Purpose::Everything;
     let is_of = username.is_some_and(|username| state.app_passwords.is_of(username, &checked));
     let principal = Principal { username: checked.username, role, session_id: checked.id };
     // Each is good only as what it is.
-    match (purpose, &credential) {
+    match (purpose, credential) {
         (Purpose::Everything, Credential::Bearer(_) | Credential::Cookie(_)) => {
-            if is_registered && !registered_may(state, path, &principal) {
-                return;
-            }
-            request.extensions_mut().insert(principal);
+            (!is_registered || registered_may(state, path, &principal)).then_some(Asker::User(principal))
         }
-        (Purpose::Applications, Credential::AppPassword(_)) if is_of => {
-            note_use(state, request, principal.session_id);
-            request.extensions_mut().insert(principal);
-        }
-        (Purpose::Rest(scopes), Credential::Bearer(_)) => {
-            note_use(state, request, principal.session_id);
-            request.extensions_mut().insert(ClientPrincipal { principal, scopes });
-        }
-        (Purpose::Everything, Credential::AppPassword(_)) | (Purpose::Applications | Purpose::Rest(_), _) => {}
+        (Purpose::Applications, Credential::AppPassword(_)) => is_of.then_some(Asker::AppPassword(principal)),
+        (Purpose::Rest(scopes), Credential::Bearer(_)) => Some(Asker::Client(ClientPrincipal { principal, scopes })),
+        (Purpose::Everything, Credential::AppPassword(_)) | (Purpose::Applications | Purpose::Rest(_), _) => None,
     }
 }
 
@@ -120,13 +148,23 @@ impl ClientPrincipal {
 }
 
 /// What a request presents.
-enum Credential {
+#[derive(Debug)]
+pub enum Credential {
     /// A session token in the cookie.
     Cookie(TokenHash),
     /// A session token or client token in the header.
     Bearer(TokenHash),
     /// An app password: in front of applications only.
     AppPassword(Basic),
+}
+
+impl Credential {
+    fn token(&self) -> &TokenHash {
+        match self {
+            Self::Cookie(token) | Self::Bearer(token) => token,
+            Self::AppPassword(basic) => &basic.token,
+        }
+    }
 }
 
 /// What the account may do in this session. Nobody has proved to be the user of a registered session: it carries the
@@ -148,19 +186,21 @@ fn activity_of(path: &str) -> Activity {
     }
 }
 
-fn presented<B>(state: &AppState, request: &Request<B>) -> Option<Credential> {
-    let headers = request.headers();
-    let is_forward_auth = paths::is_forward_auth(request.uri().path());
+/// The credential among the headers of a request to this path, good or not.
+pub fn presented(state: &AppState, path: &str, headers: &impl HeaderValues) -> Option<Credential> {
+    let is_forward_auth = paths::is_forward_auth(path);
     let cookie_first = is_forward_auth && state.cookie.is_among(headers);
-    let mut given = headers.get_all(AUTHORIZATION).iter().filter(|_| !cookie_first);
+    let mut given = headers.all(&AUTHORIZATION).filter(|_| !cookie_first);
     match (given.next(), given.next()) {
         (None, _) => hash_of_presented(state.cookie.read(headers)?).map(Credential::Cookie),
         (Some(only), None) => {
-            let (scheme, credentials) = only.to_str().ok()?.split_once(' ')?;
-            match scheme.to_ascii_lowercase().as_str() {
-                "bearer" => hash_of_presented(credentials).map(Credential::Bearer),
-                "basic" if is_forward_auth => Basic::read(credentials).map(Credential::AppPassword),
-                _ => None,
+            let (scheme, credentials) = as_text(only)?.split_once(' ')?;
+            if scheme.eq_ignore_ascii_case("bearer") {
+                hash_of_presented(credentials).map(Credential::Bearer)
+            } else if is_forward_auth && scheme.eq_ignore_ascii_case("basic") {
+                Basic::read(credentials).map(Credential::AppPassword)
+            } else {
+                None
             }
         }
         (Some(_), Some(_)) => None,

@@ -1,6 +1,8 @@
 //! The session cookie.
 
-use http::{HeaderMap, header::COOKIE};
+use http::header::COOKIE;
+
+use crate::header_values::HeaderValues;
 
 /// How the session cookie is named and protected.
 #[derive(Clone, Debug)]
@@ -44,24 +46,23 @@ impl SessionCookie {
     }
 
     /// Whether it is among a request's cookies, however often.
-    pub fn is_among(&self, headers: &HeaderMap) -> bool {
+    pub fn is_among(&self, headers: &impl HeaderValues) -> bool {
         self.values(headers).next().is_some()
     }
 
     /// The token in a request's cookies. A cookie that occurs twice is not believed.
-    pub fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+    pub fn read<'a>(&self, headers: &'a impl HeaderValues) -> Option<&'a str> {
         let mut found = self.values(headers);
         let token = found.next()?;
         found.next().is_none().then_some(token)
     }
 
-    fn values<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+    fn values<'a>(&self, headers: &'a impl HeaderValues) -> impl Iterator<Item = &'a str> {
         let own = self.name();
         headers
-            .get_all(COOKIE)
-            .iter()
+            .all(&COOKIE)
             // By bytes: what other applications put beside it need not be ASCII.
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            .flat_map(|value| value.split(|byte| *byte == b';'))
             .filter_map(|cookie| std::str::from_utf8(cookie.trim_ascii()).ok()?.split_once('='))
             .filter(move |(name, _)| *name == own)
             .map(|(_, value)| value)
@@ -70,7 +71,7 @@ impl SessionCookie {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderMap, HeaderValue};
 
     use super::*;
 

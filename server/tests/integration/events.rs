@@ -36,7 +36,7 @@ impl Reader {
         }
         let mut request = request.body(Body::empty()).unwrap();
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 50_000))));
-        let response = router::answering(server.state.clone()).oneshot(request).await.unwrap();
+        let response = router::build(server.state.clone()).oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         Self { body: response.into_body().into_data_stream(), read: String::new() }

@@ -11,7 +11,7 @@ use app::{
     },
 };
 use futures_util::{SinkExt, StreamExt};
-use server::{router, serve};
+use server::{checks::Answering, serve};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -22,13 +22,13 @@ use crate::support::{Asker, TestServer};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Serves the test server's router on a real port.
-async fn listen(server: &TestServer) -> SocketAddr {
+/// Serves the test server on a real port.
+pub(crate) async fn listen(server: &TestServer) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (router, shutdown) = (router::answering(server.state.clone()), server.state.shutdown.clone());
+    let (answers, shutdown) = (Answering::new(server.state.clone()), server.state.shutdown.clone());
     let tasks = server.state.tasks.clone();
-    tokio::spawn(async move { serve::serve(listener, router, &tasks, shutdown).await });
+    tokio::spawn(async move { serve::serve(listener, answers, &tasks, shutdown).await });
     server::background::spawn(&server.state);
     address
 }

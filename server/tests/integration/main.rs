@@ -6,6 +6,7 @@ mod api;
 mod app_passwords;
 mod auth;
 mod backup;
+mod checks;
 mod client_tokens;
 mod command;
 mod configuration;

@@ -14,16 +14,10 @@ use app::{
     session::{Client, SessionType, service::Clock},
     time::Timestamp,
 };
-use axum::{body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body, extract::ConnectInfo};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::Value;
-use server::{
-    config::Config,
-    router::{self, Answering},
-    state::AppState,
-    store::RedbStore,
-    user_agent,
-};
+use server::{config::Config, router, state::AppState, store::RedbStore, user_agent};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -48,7 +42,7 @@ impl Clock for TestClock {
 pub(crate) struct TestServer {
     pub(crate) state: AppState,
     pub(crate) clock: Arc<TestClock>,
-    pub(crate) router: Answering,
+    pub(crate) router: Router,
 }
 
 impl TestServer {
@@ -62,7 +56,7 @@ impl TestServer {
         let address: SocketAddr = "127.0.0.1:3000".parse().unwrap();
         let state = AppState::with_clock(&config, address, store, CancellationToken::new(), clock.clone()).unwrap();
         state.accounts.add("Admin", Role::Administrator, PASSWORD, clock.now(), None).await.unwrap();
-        let router = router::answering(state.clone());
+        let router = router::build(state.clone());
         Self { state, clock, router }
     }
 

@@ -220,7 +220,7 @@ async fn a_session_of_an_account_that_is_disabled_or_gone_is_good_for_nothing() 
     let state =
         AppState::with_clock(&config(), address, server.state.store.clone(), Default::default(), server.clock.clone());
     let again = TestServer {
-        router: router::answering(state.as_ref().unwrap().clone()),
+        router: router::build(state.as_ref().unwrap().clone()),
         state: state.unwrap(),
         clock: server.clock.clone(),
     };

@@ -1,0 +1,73 @@
+//! Checks: for most servers nearly all of their requests. They are read in one piece and answered on the spot.
+
+use std::net::SocketAddr;
+
+use app::paths;
+use axum::{
+    BoxError, Router,
+    body::{Bytes, HttpBody},
+    extract::ConnectInfo,
+    response::Response,
+};
+use http::Request;
+
+use crate::{
+    api::introspect,
+    forward_auth, router,
+    serve::{Answer, Answers, Whole},
+    state::AppState,
+};
+
+/// What answers the requests of the whole server: its routes, but for checks that are good, which are answered without
+/// them. Whatever else there is to say of a check, the routes say.
+#[derive(Clone)]
+pub struct Answering {
+    state: AppState,
+    routes: Router,
+}
+
+impl Answering {
+    /// With all routes.
+    pub fn new(state: AppState) -> Self {
+        Self { routes: router::build(state.clone()), state }
+    }
+}
+
+impl Answers for Answering {
+    fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Response> + Send + use<B>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        self.routes.answer(request)
+    }
+
+    async fn answer_on_the_spot(&self, bytes: &[u8], peer: SocketAddr, answer: &mut Answer) -> bool {
+        if !may_be_check(bytes) {
+            return false;
+        }
+        let at_once = |whole: &Whole<'_>| {
+            let is_answered = forward_auth::pass_at_once(&self.state, whole, answer)
+                || introspect::answer_at_once(&self.state, peer, whole, answer);
+            if is_answered { Some(None) } else { whole.to_request().map(Some) }
+        };
+        match Whole::read(bytes, at_once).flatten() {
+            None => false,
+            Some(None) => true,
+            Some(Some(mut request)) => {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                let response = self.answer(request).await;
+                answer.write(response, self.state.sessions.now()).await
+            }
+        }
+    }
+}
+
+/// Whether a request line is one of a check, as far as a glance tells.
+fn may_be_check(bytes: &[u8]) -> bool {
+    let target = bytes.iter().take(8).position(|byte| *byte == b' ').and_then(|space| bytes.get(space + 1..));
+    let is_below = |path: &str| {
+        let rest = target.and_then(|target| target.strip_prefix(path.as_bytes()));
+        rest.and_then(<[u8]>::first).is_some_and(|next| matches!(next, b' ' | b'/' | b'?'))
+    };
+    is_below(paths::FORWARD_AUTH) || is_below(paths::INTROSPECT)
+}

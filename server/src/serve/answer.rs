@@ -1,0 +1,114 @@
+//! An answer as it goes over the wire.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use app::time::Timestamp;
+use axum::{body::to_bytes, response::Response};
+use http::{StatusCode, header};
+
+/// The most bytes of an answer that is written here.
+const MOST: usize = 1_024 * 1_024;
+
+/// Where the answers of a connection are written, one after the other: to be reused is what it is for.
+#[derive(Debug, Default)]
+pub struct Answer {
+    bytes: Vec<u8>,
+    date: Date,
+}
+
+/// A second, and how HTTP writes it.
+#[derive(Debug, Default)]
+struct Date {
+    seconds: u64,
+    text: String,
+}
+
+impl Answer {
+    /// Begins an answer, over what was written before.
+    pub fn begin(&mut self, status: StatusCode, now: Timestamp) {
+        let seconds = now.as_millis() / 1_000;
+        if self.date.seconds != seconds {
+            self.date = Date { seconds, text: httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)) };
+        }
+        self.bytes.clear();
+        self.add(b"HTTP/1.1 ");
+        self.add(status.as_str().as_bytes());
+        self.add(b" ");
+        self.add(status.canonical_reason().unwrap_or_default().as_bytes());
+        self.add(b"\r\ndate: ");
+        self.bytes.extend_from_slice(self.date.text.as_bytes());
+    }
+
+    /// Adds a header. The value must be one that a header can have.
+    pub fn header(&mut self, name: &str, value: &[u8]) {
+        self.add(b"\r\n");
+        self.add(name.as_bytes());
+        self.add(b": ");
+        self.add(value);
+    }
+
+    /// Ends it with its body.
+    pub fn end(&mut self, body: &[u8]) {
+        self.header(header::CONTENT_LENGTH.as_str(), itoa::Buffer::new().format(body.len()).as_bytes());
+        self.add(b"\r\n\r\n");
+        self.add(body);
+    }
+
+    /// Writes a response that is no upgrade; `false` if its body fails or is too long.
+    pub async fn write(&mut self, response: Response, now: Timestamp) -> bool {
+        let (parts, body) = response.into_parts();
+        let Ok(body) = to_bytes(body, MOST).await else { return false };
+        self.begin(parts.status, now);
+        for (name, value) in &parts.headers {
+            if name != header::CONTENT_LENGTH {
+                self.header(name.as_str(), value.as_bytes());
+            }
+        }
+        self.end(&body);
+        true
+    }
+
+    /// What is to be sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn text(answer: &Answer) -> &str {
+        str::from_utf8(answer.as_bytes()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_written_over_the_one_before() {
+        let mut answer = Answer::default();
+        answer.begin(StatusCode::OK, at(784_111_777));
+        answer.header("a", b"b");
+        answer.end(b"body");
+        let date = "date: Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(text(&answer), format!("HTTP/1.1 200 OK\r\n{date}\r\na: b\r\ncontent-length: 4\r\n\r\nbody"));
+
+        let response = (StatusCode::UNAUTHORIZED, [("content-length", "9"), ("x", "y")], "no").into_response();
+        assert!(answer.write(response, at(784_111_778)).await);
+        let written = text(&answer);
+        assert!(
+            written.starts_with("HTTP/1.1 401 Unauthorized\r\ndate: Sun, 06 Nov 1994 08:49:38 GMT\r\n"),
+            "{written}"
+        );
+        assert!(written.contains("\r\nx: y\r\n") && written.ends_with("\r\ncontent-length: 2\r\n\r\nno"), "{written}");
+        assert_eq!(written.matches("content-length").count(), 1);
+    }
+}
