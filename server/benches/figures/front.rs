@@ -49,6 +49,7 @@ fn through_nginx(conditions: &Conditions, servers: &Servers, report: &mut Report
                     internal;
                     proxy_pass http://of_{0}/forward-auth;
                     proxy_pass_request_body off;
+                    proxy_set_header Connection \"\";
                     proxy_set_header Content-Length \"\";
                 }}
              }}\n",

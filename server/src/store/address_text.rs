@@ -18,8 +18,9 @@ struct Octets {
     count: usize,
     first: [bool; 256],
     last: [bool; 256],
-    /// For each place where the part can begin: the bits of the octets between, and what they must be.
-    middle: Vec<(u32, u32)>,
+    /// For each place where the part can begin: the bits of the octets between, and what they must be. The last place comes
+    /// again where there are fewer than three.
+    middle: [(u32, u32); 3],
 }
 
 impl AddressText {
@@ -80,7 +81,7 @@ impl Octets {
                 1 => which(&|octet| octet.contains(first)),
                 _ => which(&|octet| octet.ends_with(first)),
             },
-            middle: (0..=4 - parts.len()).map(|place| if octets.is_empty() { (0, 0) } else { at(place) }).collect(),
+            middle: [0, 1, 2].map(|place| if octets.is_empty() { (0, 0) } else { at(place.min(4 - parts.len())) }),
             last: which(&|octet| octet.starts_with(last)),
         })
     }
@@ -91,14 +92,17 @@ impl Octets {
         address.to_be_bytes().iter().fold(false, |found, octet| found | self.first[usize::from(*octet)])
     }
 
+    /// Of a part of three octets or four, which can begin at two places at most. Without a loop, so that many addresses are
+    /// looked at at a time.
     fn could_be_in(&self, address: u32) -> bool {
-        self.middle.iter().fold(false, |could, (mask, value)| could | (address & mask == *value))
+        let [(mask, value), (other_mask, other_value), _] = self.middle;
+        (address & mask == value) | (address & other_mask == other_value)
     }
 
     /// Whether consecutive octets are as the part says.
     fn are_in(&self, address: u32) -> bool {
         let octets = address.to_be_bytes().map(usize::from);
-        self.middle.iter().enumerate().any(|(place, (mask, value))| {
+        self.middle.iter().enumerate().take(5 - self.count).any(|(place, (mask, value))| {
             address & mask == *value && self.first[octets[place]] && self.last[octets[place + self.count - 1]]
         })
     }
