@@ -1,7 +1,10 @@
 //! JSON that is written many times a second, by hand: texts that hardly ever need an escape, and numbers. Whoever uses
 //! it holds what it writes against serde in a test.
 
-use std::fmt::{Display, Write};
+use std::{
+    fmt::{Display, Write},
+    net::IpAddr,
+};
 
 use app::session::Session;
 
@@ -44,6 +47,16 @@ impl JsonWriter {
         _ = write!(self.0, "{value}");
     }
 
+    /// Adds JSON as it is and an address as it is displayed.
+    fn address(&mut self, before: &str, address: IpAddr) {
+        let IpAddr::V4(address) = address else { return self.display(before, address) };
+        // The formatter takes four times as long.
+        let [a, b, c, d] = address.octets();
+        for (before, octet) in [(before, a), (".", b), (".", c), (".", d)] {
+            self.number(before, octet.into());
+        }
+    }
+
     /// Adds values with commas between them.
     pub(crate) fn list<T>(&mut self, values: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
         for (index, value) in values.into_iter().enumerate() {
@@ -59,7 +72,7 @@ impl JsonWriter {
         self.number("{\"id\":", session.id.0);
         self.text(",\"username\":", &session.username);
         self.text(",\"session_type\":", session.session_type.as_str());
-        self.display(",\"address\":\"", session.address);
+        self.address(",\"address\":\"", session.address);
         self.text("\",\"server_name\":", &session.server_name);
         self.text(",\"user_agent\":", &session.user_agent);
         self.text(",\"client\":", &session.client);
