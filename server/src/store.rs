@@ -226,6 +226,7 @@ impl RedbStore {
 #[async_trait]
 impl SessionStore for RedbStore {
     fn check(&self, token: &TokenHash, lifetimes: &Lifetimes, now: Timestamp, activity: Activity) -> Option<Checked> {
+        self.shared.note_check();
         let table = self.shared.table.read();
         let slot = table.find_token(token)?;
         if now >= table.deadline(slot, lifetimes) {

@@ -41,17 +41,12 @@ pub(crate) fn load_average() -> anyhow::Result<String> {
 
 /// Waits until no thread of this process has anything left to do, for a while at most.
 pub(crate) fn settle() -> anyhow::Result<()> {
-    settle_but_for(NO_WORK)
-}
-
-/// Waits until this process takes no more than this part of a core, for a while at most.
-pub(crate) fn settle_but_for(part: f64) -> anyhow::Result<()> {
     let give_up_at = Instant::now() + PATIENCE;
     let mut before = cpu_time()?;
     while Instant::now() < give_up_at {
         thread::sleep(LOOK);
         let after = cpu_time()?;
-        if after.saturating_sub(before) < LOOK.mul_f64(part) {
+        if after.saturating_sub(before) < LOOK.mul_f64(NO_WORK) {
             return Ok(());
         }
         before = after;

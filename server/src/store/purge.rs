@@ -9,7 +9,12 @@ use super::tombstone::Tombstone;
 
 /// Rows removed in one commit when nothing else is to be done: so few that neither a command that comes meanwhile nor a
 /// check on a lone core waits for long.
-const PORTION: usize = 32;
+const PORTION: usize = 128;
+/// While sessions are checked, a pause after each portion is so many times as long as it took: fewer than one check of a
+/// hundred notices the purge.
+const PAUSE: u32 = 200;
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Rows removed along with other changes: these wait for the disk anyway, and the purge must keep up with new tombstones.
 const LARGE_PORTION: usize = 250;
 /// A portion goes along with other changes when there was no idle moment for this long.
@@ -33,13 +38,15 @@ pub(crate) struct Purge {
     /// How many rows of the first tombstone are gone.
     gone: usize,
     last_at: Instant,
+    /// The end of the pause.
+    due_at: Instant,
 }
 
 impl Purge {
     /// Goes on with the tombstones found in the journal.
     pub(crate) fn new(tombstones: Vec<Tombstone>, now: Instant) -> Self {
         let next_seq = tombstones.iter().map(|tombstone| tombstone.seq + 1).max().unwrap_or(0);
-        Self { next_seq, tombstones: tombstones.into(), gone: 0, last_at: now }
+        Self { next_seq, tombstones: tombstones.into(), gone: 0, last_at: now, due_at: now }
     }
 
     /// A tombstone for these sessions, under a key that no other has had, also if its commit fails.
@@ -49,14 +56,23 @@ impl Purge {
         Tombstone { seq, ids }
     }
 
-    /// Whether anything is left to remove.
-    pub(crate) fn is_pending(&self) -> bool {
+    fn is_pending(&self) -> bool {
         !self.tombstones.is_empty()
     }
 
-    /// What to remove next, when no command waits.
-    pub(crate) fn portion(&self) -> Option<Portion> {
-        self.next(PORTION)
+    /// When to go on, if anything is left to remove; past while there is no pause.
+    pub(crate) fn due_at(&self) -> Option<Instant> {
+        self.is_pending().then_some(self.due_at)
+    }
+
+    /// What to remove next, when no command waits; nothing during a pause.
+    pub(crate) fn portion(&self, now: Instant) -> Option<Portion> {
+        (now >= self.due_at).then(|| self.next(PORTION)).flatten()
+    }
+
+    /// Pauses after a portion, because sessions are checked meanwhile.
+    pub(crate) fn pause(&mut self, portion_took: Duration, now: Instant) {
+        self.due_at = now + (portion_took * PAUSE).min(LONGEST_PAUSE);
     }
 
     fn next(&self, rows: usize) -> Option<Portion> {
@@ -105,7 +121,7 @@ mod tests {
         purge.note(Some(second), None, now);
 
         let mut portions = Vec::new();
-        while let Some(portion) = purge.portion() {
+        while let Some(portion) = purge.portion(now) {
             portions.push((portion.ids.len(), portion.finished));
             purge.note(None, Some(portion), now);
         }
@@ -116,12 +132,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_two_hundred_times_as_long_as_a_portion_and_a_second_at_most() {
+        let now = Instant::now();
+        let mut purge = Purge::new(Vec::new(), now);
+        assert_eq!(purge.due_at(), None);
+        let tombstone = purge.tombstone((0..300).collect());
+        purge.note(Some(tombstone), None, now);
+        for [took, pause] in [[1, 200], [4, 800], [90, 1_000]].map(|both| both.map(Duration::from_millis)) {
+            purge.pause(took, now);
+            assert_eq!(purge.due_at(), Some(now + pause));
+            assert_eq!(purge.portion(now + pause - Duration::from_millis(1)), None);
+            assert!(purge.portion(now + pause).is_some());
+        }
+    }
+
+    #[test]
     fn a_portion_that_was_not_made_durable_comes_again() {
         let now = Instant::now();
         let mut purge = Purge::new(Vec::new(), now);
         let tombstone = purge.tombstone((0..300).collect());
         purge.note(Some(tombstone), None, now);
-        assert_eq!(purge.portion(), purge.portion());
+        assert_eq!(purge.portion(now), purge.portion(now));
         assert_eq!(purge.overdue_portion(now), None);
         assert!(purge.overdue_portion(now + OVERDUE_AFTER).is_some());
     }

@@ -1,6 +1,6 @@
 //! Which sessions a delete is about, and what it would do.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, thread, time::Duration};
 
 use app::{
     session::{
@@ -49,7 +49,10 @@ fn gather(table: &Table, selection: &Selection, spare: Option<&str>, now: Timest
             // A bit a slot, and a set only of what is not there: a hundred thousand ids are looked up in milliseconds.
             let mut seen = vec![0_u64; table.words()];
             let mut missing = HashSet::new();
-            for id in ids {
+            for (index, id) in ids.iter().enumerate() {
+                if index % 1_024 == 1_023 {
+                    thread::yield_now();
+                }
                 match table.find(*id) {
                     Some(slot) => {
                         let (word, bit) = (&mut seen[slot as usize / 64], 1 << (slot % 64));

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) figures: Figures,
     writable: AtomicBool,
+    /// Whether a token has been checked since the writer last wanted to know.
+    checked: AtomicBool,
 }
 
 impl Shared {
@@ -35,6 +37,7 @@ impl Shared {
             events: Events::new(),
             figures: Figures::new()?,
             writable: AtomicBool::new(true),
+            checked: AtomicBool::new(false),
         })
     }
 
@@ -47,6 +50,19 @@ impl Shared {
     /// Whether changes can be made durable, as far as known.
     pub(crate) fn is_writable(&self) -> bool {
         self.writable.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a token is checked.
+    pub(crate) fn note_check(&self) {
+        // Written once for all checks that the writer does not look at one by one.
+        if !self.checked.load(Ordering::Relaxed) {
+            self.checked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a token has been checked since this was asked last.
+    pub(crate) fn was_checked(&self) -> bool {
+        self.checked.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn set_writable(&self, writable: bool) {

@@ -12,6 +12,7 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -134,10 +135,10 @@ impl Writer {
         let now = Instant::now();
         let busy_at = if !self.journal.is_open() {
             self.reopen_at
-        } else if self.purge.is_pending() || !self.undurable.is_empty() || self.shared.table.read().is_untidy() {
+        } else if !self.undurable.is_empty() || self.shared.table.read().is_untidy() {
             now
         } else {
-            self.touches.due_at()
+            self.purge.due_at().map_or(self.touches.due_at(), |due_at| due_at.min(self.touches.due_at()))
         };
         busy_at.saturating_duration_since(now)
     }
@@ -364,16 +365,22 @@ impl Writer {
         }
         self.clear_up();
         self.forget_unused_texts();
-        let touched = self.touches.take(&self.shared.table.read(), &mut self.texts, TOUCHED_ALONE, Instant::now());
-        let changes = Changes { touched, purged: self.purge.portion(), ..Changes::default() };
+        let now = Instant::now();
+        let touched = self.touches.take(&self.shared.table.read(), &mut self.texts, TOUCHED_ALONE, now);
+        let purged = self.purge.portion(now);
+        let is_purge = purged.is_some();
         // A failure is logged, and all this comes again.
-        _ = self.commit(changes, Vec::new());
+        _ = self.commit(Changes { touched, purged, ..Changes::default() }, Vec::new());
+        if is_purge && self.shared.was_checked() {
+            self.purge.pause(now.elapsed(), Instant::now());
+        }
     }
 
     /// Makes a portion of the slots vacant that sessions have left.
     fn clear_up(&self) {
         if self.shared.table.read().is_untidy() {
             self.shared.table.write().clear_up(ROWS_UNDER_LOCK);
+            thread::yield_now();
         }
     }
 
@@ -413,7 +420,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.set_writable(false);
-        if std::thread::panicking() {
+        if thread::panicking() {
             tracing::error!("the writer has panicked: nothing could be deleted any more, so the process ends");
             std::process::abort();
         }

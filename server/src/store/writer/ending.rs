@@ -1,5 +1,7 @@
 //! How sessions leave the table: those of a selection, and those past a deadline.
 
+use std::thread;
+
 use app::{
     session::{
         Lifetimes,
@@ -98,6 +100,8 @@ impl Writer {
             self.shared.ends.record(&ended, reason, following);
             self.shared.figures.count_ended(reason, ended.len());
             drop(table);
+            // On a lone core, checks would otherwise wait until all of it is done.
+            thread::yield_now();
             ids.extend(ended.iter().map(|session| session.id.0));
             if !are_told {
                 self.shared.events.skip(ended.len());
