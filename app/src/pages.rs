@@ -41,7 +41,7 @@ impl PageData {
             Self::SignIn(_) => "Sign in",
             Self::Sessions(_) => "Active Sessions",
             Self::MySessions(_) => "My Sessions",
-            Self::Users(_) => "Users",
+            Self::Users(data) => data.users.chosen.as_ref().map_or("Users", |user| &user.name),
             Self::Message(data) => &data.title,
         }
     }
@@ -196,6 +196,15 @@ pub struct UsersData {
     pub users: Users,
 }
 
+/// A form that did nothing.
+#[derive(Clone, Debug)]
+pub struct RefusedForm {
+    /// What it was to do.
+    pub action: String,
+    /// Why it did not.
+    pub error: String,
+}
+
 /// The accounts that the page Users shows.
 #[derive(Clone, Debug)]
 pub struct Users {
@@ -211,8 +220,8 @@ pub struct Users {
     pub now: Timestamp,
     /// What the last form did.
     pub notice: Option<String>,
-    /// Why the last form did nothing.
-    pub error: Option<String>,
+    /// The form that did nothing, and why.
+    pub refused: Option<RefusedForm>,
     /// The name of a new user, as typed.
     pub typed_name: String,
     /// The role of a new user, as chosen.
@@ -232,7 +241,7 @@ impl Default for Users {
             search: String::new(),
             now: Timestamp::default(),
             notice: None,
-            error: None,
+            refused: None,
             typed_name: String::new(),
             typed_role: Role::User,
             typed_message: String::new(),

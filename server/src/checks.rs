@@ -1,6 +1,9 @@
 //! Checks: for most servers nearly all of their requests. They are read in one piece and answered on the spot.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use app::paths;
 use axum::{
@@ -9,6 +12,7 @@ use axum::{
     extract::ConnectInfo,
     response::Response,
 };
+use futures_util::future::{Either, ready};
 use http::Request;
 
 use crate::{
@@ -38,7 +42,10 @@ impl Answers for Answering {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        self.routes.answer(request)
+        match forward_auth::pass(&self.state, &request) {
+            Some(response) => Either::Left(ready(response)),
+            None => Either::Right(self.routes.answer(request)),
+        }
     }
 
     async fn answer_on_the_spot(&self, bytes: &[u8], peer: SocketAddr, answer: &mut Answer) -> bool {
@@ -46,8 +53,12 @@ impl Answers for Answering {
             return false;
         }
         let at_once = |whole: &Whole<'_>| {
-            let is_answered = forward_auth::pass_at_once(&self.state, whole, answer)
-                || introspect::answer_at_once(&self.state, peer, whole, answer);
+            let answer_it = || {
+                forward_auth::pass_at_once(&self.state, whole, answer)
+                    || introspect::answer_at_once(&self.state, peer, whole, answer)
+            };
+            // After a panic the routes are asked, who answer their own.
+            let is_answered = catch_unwind(AssertUnwindSafe(answer_it)).unwrap_or(false);
             if is_answered { Some(None) } else { whole.to_request().map(Some) }
         };
         match Whole::read(bytes, at_once).flatten() {
@@ -55,8 +66,9 @@ impl Answers for Answering {
             Some(None) => true,
             Some(Some(mut request)) => {
                 request.extensions_mut().insert(ConnectInfo(peer));
-                let response = self.answer(request).await;
-                answer.write(response, self.state.sessions.now()).await
+                let response = self.routes.answer(request).await;
+                answer.write(response, self.state.sessions.now()).await;
+                true
             }
         }
     }
@@ -65,9 +77,9 @@ impl Answers for Answering {
 /// Whether a request line is one of a check, as far as a glance tells.
 fn may_be_check(bytes: &[u8]) -> bool {
     let target = bytes.iter().take(8).position(|byte| *byte == b' ').and_then(|space| bytes.get(space + 1..));
-    let is_below = |path: &str| {
+    let is_followed = |path: &str, by: &[&[u8]]| {
         let rest = target.and_then(|target| target.strip_prefix(path.as_bytes()));
-        rest.and_then(<[u8]>::first).is_some_and(|next| matches!(next, b' ' | b'/' | b'?'))
+        rest.is_some_and(|rest| by.iter().any(|next| rest.starts_with(next)))
     };
-    is_below(paths::FORWARD_AUTH) || is_below(paths::INTROSPECT)
+    is_followed(paths::FORWARD_AUTH, &[b" ", b"?", b"/"]) || is_followed(paths::INTROSPECT, &[b" ", b"?", b"/batch "])
 }

@@ -17,29 +17,51 @@ use url::{Url, form_urlencoded};
 use crate::{
     api::problem::Problem,
     auth::authenticate::{Asker, Presented, judge, presented},
+    header_values::HeaderValues,
     metrics::Checker,
     serve::{Answer, Whole},
     state::AppState,
 };
 
 /// Answers the request of somebody signed in that may pass, without the way through the routes; `false` for all others: the
-/// routes find out why. Should it panic, the connection ends, which is no 200 either.
+/// routes find out why.
 pub fn pass_at_once(state: &AppState, request: &Whole<'_>, answer: &mut Answer) -> bool {
-    if request.method != Method::GET.as_str() || request.target != paths::FORWARD_AUTH {
-        return false;
-    }
     let begun = Instant::now();
-    let asker = presented(state, request.target, request).and_then(|it| judge(state, request.target, &it));
-    let Some(Asker::User(principal)) = asker else { return false };
-    let Some(headers) = headers_of(&principal) else { return false };
+    let Some(headers) = may_pass(state, request.method, request.path(), request) else { return false };
     answer.begin(StatusCode::OK, state.sessions.now());
-    // No other of our headers: no browser sees them, and every proxy would read them each time.
-    answer.header(header::CACHE_CONTROL.as_str(), b"no-store");
+    answer.header(NO_STORE.0.as_str(), NO_STORE.1.as_bytes());
     headers.iter().for_each(|(name, value)| answer.header(name.as_str(), value.as_bytes()));
     answer.end(b"");
-    state.metrics.count_check(Checker::ForwardAuth, true);
-    state.metrics.count_answer(request.target, StatusCode::OK, begun.elapsed());
+    state.metrics.count_answer(paths::FORWARD_AUTH, StatusCode::OK, begun.elapsed());
     true
+}
+
+/// The same for a request that hyper has read.
+pub fn pass<B>(state: &AppState, request: &Request<B>) -> Option<Response> {
+    let begun = Instant::now();
+    let headers = may_pass(state, request.method().as_str(), request.uri().path(), request.headers())?;
+    let response = (AppendHeaders([NO_STORE]), AppendHeaders(headers)).into_response();
+    state.metrics.count_answer(paths::FORWARD_AUTH, StatusCode::OK, begun.elapsed());
+    Some(response)
+}
+
+/// None of our other headers: no browser sees them, and every proxy would read them each time.
+const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+/// What the application is told if the request is one of somebody signed in that may pass; counts it then.
+fn may_pass(
+    state: &AppState,
+    method: &str,
+    path: &str,
+    headers: &impl HeaderValues,
+) -> Option<[(HeaderName, HeaderValue); 3]> {
+    if method != Method::GET.as_str() || path != paths::FORWARD_AUTH {
+        return None;
+    }
+    let Asker::User(principal) = judge(state, path, &presented(state, path, headers)?)? else { return None };
+    let headers = headers_of(&principal)?;
+    state.metrics.count_check(Checker::ForwardAuth, true);
+    Some(headers)
 }
 
 /// The answer of the route, which lets nobody through who is not signed in.

@@ -33,7 +33,8 @@ use tower::Service;
 use self::threads::SpotThreads;
 pub use self::{answer::Answer, whole::Whole};
 
-/// How long a client may take to send a request's headers; also how long an idle connection is kept.
+/// How long a client may take to send a request's headers, from the first byte that hyper sees of them; also how long an
+/// idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long open requests get when the server stops.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -78,12 +79,12 @@ impl Answers for Router {
 pub async fn serve<A: Answers>(listener: TcpListener, answers: A, tasks: &TaskTracker, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(MOST));
     let serving = Serving { answers, tasks: tasks.clone(), shutdown: shutdown.clone(), runtime: Handle::current() };
-    let mut threads = SpotThreads::start(&serving);
+    let threads = SpotThreads::start(&serving);
     loop {
         let accept = async {
             let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
             let (stream, peer) = listener.accept().await?;
-            stream.set_nodelay(true)?;
+            _ = stream.set_nodelay(true);
             Ok::<_, io::Error>(Accepted { stream: stream.into_std()?, peer, place })
         };
         tokio::select! {

@@ -2,7 +2,7 @@
 
 use app::{
     error::AppError,
-    pages::{PageData, UserRow, Users, UsersData},
+    pages::{PageData, RefusedForm, UserRow, Users, UsersData},
     paths,
     principal::{Principal, Role},
     session::{search::fold, store::SessionStore},
@@ -64,7 +64,8 @@ pub async fn act(
     };
     let is_of_one = action != "create" && state.accounts.find(&name).is_some();
     let parameters = if is_of_one { with_parameters(&[("user", &name)]) } else { String::new() };
-    let mut users = Users { error: Some(pages::sentence(&error)), ..Users::default() };
+    let refused = RefusedForm { action: action.clone(), error: pages::sentence(&error) };
+    let mut users = Users { refused: Some(refused), ..Users::default() };
     match action.as_str() {
         "create" => {
             users.typed_name = name;

@@ -4,7 +4,7 @@ use leptos::{prelude::*, tachys::view::RenderHtml};
 
 use crate::{
     components::{avatar::avatar, reactive::text},
-    pages::{UserRow, Users, UsersData},
+    pages::{RefusedForm, UserRow, Users, UsersData},
     paths,
     principal::Role,
     session::{query::SessionQuery, selection::grouped},
@@ -13,17 +13,55 @@ use crate::{
 
 /// The content of the page.
 pub(super) fn users_html(data: &UsersData) -> String {
-    let Users { chosen, notice, error, now, .. } = &data.users;
+    let Users { chosen, notice, lock, now, .. } = &data.users;
+    let is_own = chosen.as_ref().is_some_and(|user| user.name == *data.viewer.username);
+    let refusal = Refusal(data.users.refused.clone());
     let notice = notice.clone().map(|notice| view! { <p class="notice" role="status">{notice}</p> });
-    let error = error.clone().map(|error| view! { <p class="notice error" role="alert">{error}</p> });
+    let forms: &[&str] = match chosen {
+        None if lock.is_some() => &["create", "unlock"],
+        None => &["create", "lock"],
+        Some(_) if is_own => &[],
+        Some(user) if user.disabled => &["enable", "role", "password", "delete"],
+        Some(_) => &["disable", "role", "password", "delete"],
+    };
+    // Of a form that is not there any more, because somebody else was faster.
+    let error = refusal.0.as_ref().filter(|refused| !forms.contains(&refused.action.as_str())).map(error_view);
     let content = match chosen {
-        Some(user) => one_user(user, user.name == *data.viewer.username, *now).into_any(),
-        None => list(&data.users).into_any(),
+        Some(user) => one_user(user, is_own, *now, &refusal).into_any(),
+        None => list(&data.users, &refusal).into_any(),
     };
     view! { <div class="users">{notice} {error} {content}</div> }.to_html()
 }
 
-fn list(users: &Users) -> impl IntoView + use<> {
+/// The form that did nothing, if one did: it says why, and is where the reader goes on.
+struct Refusal(Option<RefusedForm>);
+
+impl Refusal {
+    fn is_of(&self, action: &str) -> bool {
+        self.0.as_ref().is_some_and(|refused| refused.action == action)
+    }
+
+    /// What stands before the form of an action.
+    fn before(&self, action: &str) -> Option<AnyView> {
+        self.0.as_ref().filter(|refused| refused.action == action).map(error_view)
+    }
+
+    /// The id of that, for the field of the form that comes first.
+    fn described_by(&self, action: &str) -> Option<String> {
+        self.is_of(action).then(|| error_id(action))
+    }
+}
+
+fn error_view(refused: &RefusedForm) -> AnyView {
+    let RefusedForm { action, error } = refused.clone();
+    view! { <p class="notice error" role="alert" id=error_id(&action)>{error}</p> }.into_any()
+}
+
+fn error_id(action: &str) -> String {
+    format!("{action}-error")
+}
+
+fn list(users: &Users, refusal: &Refusal) -> impl IntoView + use<> {
     let Users { found, total, search, now, typed_name, typed_role, typed_message, lock, .. } = users.clone();
     let count = match (search.is_empty(), total) {
         (_, 1) => "1 user".to_owned(),
@@ -62,12 +100,13 @@ fn list(users: &Users) -> impl IntoView + use<> {
             {nobody}
         </div>
         {(rest > 0).then(|| view! { <p class="explained">{grouped(rest)} " more: search to see them."</p> })}
-        {new_user(typed_name, typed_role)}
-        {lock_section(lock, typed_message)}
+        {new_user(typed_name, typed_role, refusal)}
+        {lock_section(lock, typed_message, refusal)}
     }
 }
 
-fn lock_section(lock: Option<String>, typed_message: String) -> AnyView {
+fn lock_section(lock: Option<String>, typed_message: String, refusal: &Refusal) -> AnyView {
+    let error = refusal.before(if lock.is_some() { "unlock" } else { "lock" });
     let (explanation, form) = match lock {
         Some(message) => (
             if message.is_empty() {
@@ -88,7 +127,15 @@ fn lock_section(lock: Option<String>, typed_message: String) -> AnyView {
                 <input type="hidden" name="action" value="lock"/>
                 <label>
                     <span>"What the sign-in page says"</span>
-                    <input type="text" name="message" autocomplete="off" placeholder="Back at 14:00." value=typed_message/>
+                    <input
+                        type="text"
+                        name="message"
+                        autocomplete="off"
+                        placeholder="Back at 14:00."
+                        value=typed_message
+                        autofocus=refusal.is_of("lock")
+                        aria-describedby=refusal.described_by("lock")
+                    />
                 </label>
                 <button type="submit" class="button">"Lock server"</button>
             }
@@ -99,6 +146,7 @@ fn lock_section(lock: Option<String>, typed_message: String) -> AnyView {
         <section class="standing" aria-labelledby="lock">
             <h2 id="lock">"Lock server"</h2>
             <p class="explained">{explanation}</p>
+            {error}
             <form class="inline-form" method="post" action=paths::USERS>
                 {form}
             </form>
@@ -124,17 +172,27 @@ fn row(user: UserRow, now: Timestamp) -> impl IntoView {
     }
 }
 
-fn new_user(typed_name: String, typed_role: Role) -> impl IntoView {
+fn new_user(typed_name: String, typed_role: Role, refusal: &Refusal) -> impl IntoView + use<> {
     view! {
         <section class="standing" aria-labelledby="new-user">
             <h2 id="new-user">"New user"</h2>
+            {refusal.before("create")}
             <form class="inline-form" method="post" action=paths::USERS>
                 <input type="hidden" name="action" value="create"/>
                 <label>
                     <span>"Username"</span>
-                    <input type="text" name="name" required maxlength="255" autocomplete="off" value=typed_name/>
+                    <input
+                        type="text"
+                        name="name"
+                        required
+                        maxlength="255"
+                        autocomplete="off"
+                        value=typed_name
+                        autofocus=refusal.is_of("create")
+                        aria-describedby=refusal.described_by("create")
+                    />
                 </label>
-                {password_field("Password")}
+                {password_field("Password", false, None)}
                 {role_field(typed_role)}
                 <button type="submit" class="button primary">"Create user"</button>
             </form>
@@ -142,7 +200,7 @@ fn new_user(typed_name: String, typed_role: Role) -> impl IntoView {
     }
 }
 
-fn one_user(user: &UserRow, is_own: bool, now: Timestamp) -> impl IntoView + use<> {
+fn one_user(user: &UserRow, is_own: bool, now: Timestamp, refusal: &Refusal) -> impl IntoView + use<> {
     let name = user.name.clone();
     let facts = [
         ("Role", user.role.label().to_owned()),
@@ -160,7 +218,7 @@ fn one_user(user: &UserRow, is_own: bool, now: Timestamp) -> impl IntoView + use
         }
         .into_any()
     } else {
-        acts(user).into_any()
+        acts(user, refusal).into_any()
     };
     view! {
         <p class="back">
@@ -174,29 +232,20 @@ fn one_user(user: &UserRow, is_own: bool, now: Timestamp) -> impl IntoView + use
     }
 }
 
-fn acts(user: &UserRow) -> impl IntoView + use<> {
-    let name = user.name.clone();
+fn acts(user: &UserRow, refusal: &Refusal) -> impl IntoView + use<> {
+    let act_form = |action, fields| view! { {refusal.before(action)} {act_form(&user.name, action, fields)} };
     let access = if user.disabled {
-        view! {
-            {act_form(&name, "enable", view! { <button type="submit" class="button">"Enable sign-in"</button> })}
-        }
-        .into_any()
+        act_form("enable", view! { <button type="submit" class="button">"Enable sign-in"</button> }.into_any())
     } else {
-        view! {
-            {act_form(
-                &name,
-                "disable",
-                view! { <button type="submit" class="button danger">"End sessions and disable sign-in"</button> },
-            )}
-        }
-        .into_any()
+        let button = view! { <button type="submit" class="button danger">"End sessions and disable sign-in"</button> };
+        act_form("disable", button.into_any())
     };
     let role = view! {
         {role_field(user.role)}
         <button type="submit" class="button">"Change role"</button>
     };
     let password = view! {
-        {password_field("New password")}
+        {password_field("New password", refusal.is_of("password"), refusal.described_by("password"))}
         <button type="submit" class="button">"Reset password"</button>
     };
     let delete = view! { <button type="submit" class="button danger">"Delete user"</button> };
@@ -206,32 +255,40 @@ fn acts(user: &UserRow) -> impl IntoView + use<> {
                 "Whatever you change here takes effect at once and ends the user's sessions, app passwords and client \
                  tokens."
             </p>
-            {access} {act_form(&name, "role", role)} {act_form(&name, "password", password)}
-            <details>
+            {access} {act_form("role", role.into_any())} {act_form("password", password.into_any())}
+            <details open=refusal.is_of("delete")>
                 <summary>"Delete this user"</summary>
                 <p class="explained">"The account is gone for good. Its name can be given again, to somebody else."</p>
-                {act_form(&name, "delete", delete)}
+                {act_form("delete", delete.into_any())}
             </details>
         </section>
     }
 }
 
-fn act_form(name: &str, action: &'static str, fields: impl IntoView + 'static) -> AnyView {
+fn act_form(name: &str, action: &'static str, fields: AnyView) -> AnyView {
     view! {
         <form class="inline-form" method="post" action=paths::USERS>
             <input type="hidden" name="action" value=action/>
             <input type="hidden" name="name" value=name.to_owned()/>
-            {fields.into_any()}
+            {fields}
         </form>
     }
     .into_any()
 }
 
-fn password_field(label: &'static str) -> impl IntoView {
+fn password_field(label: &'static str, autofocus: bool, described_by: Option<String>) -> impl IntoView {
     view! {
         <label>
             <span>{label}</span>
-            <input type="password" name="password" required minlength="8" autocomplete="new-password"/>
+            <input
+                type="password"
+                name="password"
+                required
+                minlength="8"
+                autocomplete="new-password"
+                autofocus=autofocus
+                aria-describedby=described_by
+            />
         </label>
     }
 }

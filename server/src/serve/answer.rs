@@ -19,7 +19,7 @@ pub struct Answer {
 /// A second, and how HTTP writes it.
 #[derive(Debug, Default)]
 struct Date {
-    seconds: u64,
+    seconds: Option<u64>,
     text: String,
 }
 
@@ -27,8 +27,11 @@ impl Answer {
     /// Begins an answer, over what was written before.
     pub fn begin(&mut self, status: StatusCode, now: Timestamp) {
         let seconds = now.as_millis() / 1_000;
-        if self.date.seconds != seconds {
-            self.date = Date { seconds, text: httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)) };
+        if self.date.seconds != Some(seconds) {
+            self.date = Date {
+                seconds: Some(seconds),
+                text: httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)),
+            };
         }
         self.bytes.clear();
         self.add(b"HTTP/1.1 ");
@@ -54,18 +57,24 @@ impl Answer {
         self.add(body);
     }
 
-    /// Writes a response that is no upgrade; `false` if its body fails or is too long.
-    pub async fn write(&mut self, response: Response, now: Timestamp) -> bool {
+    /// Writes a response of the routes, which must be one with a body (RFC 9110, 6.4.1); as 500, without its headers, if
+    /// the body fails or is too long.
+    pub async fn write(&mut self, response: Response, now: Timestamp) {
         let (parts, body) = response.into_parts();
-        let Ok(body) = to_bytes(body, MOST).await else { return false };
+        debug_assert!(!parts.status.is_informational() && parts.status != StatusCode::NO_CONTENT);
+        let Ok(body) = to_bytes(body, MOST).await else {
+            self.begin(StatusCode::INTERNAL_SERVER_ERROR, now);
+            return self.end(b"");
+        };
         self.begin(parts.status, now);
         for (name, value) in &parts.headers {
-            if name != header::CONTENT_LENGTH {
+            // How it is framed is decided here.
+            let is_framing = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::DATE];
+            if !is_framing.contains(name) {
                 self.header(name.as_str(), value.as_bytes());
             }
         }
         self.end(&body);
-        true
     }
 
     /// What is to be sent.
@@ -102,7 +111,7 @@ mod tests {
         assert_eq!(text(&answer), format!("HTTP/1.1 200 OK\r\n{date}\r\na: b\r\ncontent-length: 4\r\n\r\nbody"));
 
         let response = (StatusCode::UNAUTHORIZED, [("content-length", "9"), ("x", "y")], "no").into_response();
-        assert!(answer.write(response, at(784_111_778)).await);
+        answer.write(response, at(784_111_778)).await;
         let written = text(&answer);
         assert!(
             written.starts_with("HTTP/1.1 401 Unauthorized\r\ndate: Sun, 06 Nov 1994 08:49:38 GMT\r\n"),

@@ -5,17 +5,18 @@ use std::{net::SocketAddr, pin::pin};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Answers, HEADER_TIMEOUT};
+use super::{Answer, Answers, DRAIN, HEADER_TIMEOUT};
 
 /// The most bytes that are read in one piece.
 const PIECE: usize = 8 * 1_024;
 
 /// Answers until a request comes that is not answered on the spot, and gives what was read of it; `None` when the
-/// connection is over. One that is idle for up to twice the header timeout is closed, as is every one on `shutdown`.
+/// connection is over. It is closed on `shutdown`, when it was idle for the header timeout (twice that at most), and when
+/// an answer is not taken within [`DRAIN`].
 pub(super) async fn answer_on_the_spot<A: Answers>(
     stream: &mut TcpStream,
     peer: SocketAddr,
@@ -42,10 +43,13 @@ pub(super) async fn answer_on_the_spot<A: Answers>(
         };
         was_busy = true;
         if !answers.answer_on_the_spot(&piece[..read], peer, &mut answer).await {
-            piece.truncate(read);
-            return Some(piece);
+            return Some(piece[..read].to_vec());
         }
-        stream.write_all(answer.as_bytes()).await.ok()?;
+        timeout(DRAIN, stream.write_all(answer.as_bytes())).await.ok()?.ok()?;
+        // A client that asks without a pause is never found waiting.
+        if shutdown.is_cancelled() {
+            return None;
+        }
     }
 }
 

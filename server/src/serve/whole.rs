@@ -15,7 +15,7 @@ const MOST_HEADERS: usize = 64;
 pub struct Whole<'a> {
     /// As it stands in the request line.
     pub method: &'a str,
-    /// The path, with the query if there is one.
+    /// The path, with the query if there is one, as a rule (RFC 9112, 3.2).
     pub target: &'a str,
     /// What follows the headers: as much as Content-Length says.
     pub body: &'a [u8],
@@ -23,6 +23,11 @@ pub struct Whole<'a> {
 }
 
 impl Whole<'_> {
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
     /// Has `use_it` called with the request that the bytes are; `None`, and it is not called, unless they are exactly one.
     ///
     /// Whatever leaves a doubt about where it ends, or asks for more than an answer, is none: no length or more than one
@@ -54,7 +59,7 @@ impl Whole<'_> {
             }
         }
         let body = bytes.get(end..)?;
-        // Answers to these have no body, or are none.
+        // The answer to HEAD has the length of a body that it does not have, and the one to CONNECT opens a tunnel.
         let is_plain = !matches!(method, "HEAD" | "CONNECT");
         (is_plain && body.len() == length.unwrap_or(0)).then(|| use_it(&Whole { method, target, body, headers }))
     }

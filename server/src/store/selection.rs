@@ -1,6 +1,6 @@
 //! Which sessions a delete is about, and what it would do.
 
-use std::{collections::HashSet, sync::Arc, thread, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use app::{
     session::{
@@ -18,6 +18,8 @@ use super::{
 
 /// How many usernames a preview names for each type.
 const NAMED: usize = 3;
+/// How many ids are looked up before others get their turn.
+const IDS_AT_A_TIME: usize = 1_024;
 /// How recently a session must have been active to be told in a preview.
 const RECENT: Duration = Duration::from_secs(60);
 
@@ -32,7 +34,18 @@ pub(crate) struct Chosen {
 
 /// Looks up a selection at `now`, those of the user `spare` left out. An id that is given twice counts once.
 pub(crate) fn choose(table: &Table, selection: &Selection, spare: Option<&str>, now: Timestamp) -> Chosen {
-    let mut chosen = gather(table, selection, spare, now);
+    choose_with_pauses(table, selection, spare, now, || ())
+}
+
+/// The same, with a pause after every [`IDS_AT_A_TIME`] ids.
+pub(crate) fn choose_with_pauses(
+    table: &Table,
+    selection: &Selection,
+    spare: Option<&str>,
+    now: Timestamp,
+    pause: impl Fn(),
+) -> Chosen {
+    let mut chosen = gather(table, selection, spare, now, pause);
     if let Selection::Matching { .. } = selection {
         chosen.slots.sort_unstable_by_key(|slot| table.id(*slot));
         chosen.skipped.sort_unstable_by_key(|skipped| skipped.id);
@@ -41,7 +54,7 @@ pub(crate) fn choose(table: &Table, selection: &Selection, spare: Option<&str>, 
 }
 
 /// The same, those of a filter in the order of their slots.
-fn gather(table: &Table, selection: &Selection, spare: Option<&str>, now: Timestamp) -> Chosen {
+fn gather(table: &Table, selection: &Selection, spare: Option<&str>, now: Timestamp, pause: impl Fn()) -> Chosen {
     let spared = spare.and_then(|username| table.usernames.find(username));
     let mut chosen = Chosen::default();
     match selection {
@@ -50,8 +63,8 @@ fn gather(table: &Table, selection: &Selection, spare: Option<&str>, now: Timest
             let mut seen = vec![0_u64; table.words()];
             let mut missing = HashSet::new();
             for (index, id) in ids.iter().enumerate() {
-                if index % 1_024 == 1_023 {
-                    thread::yield_now();
+                if index % IDS_AT_A_TIME == IDS_AT_A_TIME - 1 {
+                    pause();
                 }
                 match table.find(*id) {
                     Some(slot) => {
@@ -99,7 +112,7 @@ pub(crate) fn count(
     view: &Filter,
     now: Timestamp,
 ) -> SelectedCounts {
-    let chosen = gather(table, selection, spare, now);
+    let chosen = gather(table, selection, spare, now, || ());
     let view = Matcher::new(table, view, now);
     let mut is_chosen = vec![0_u64; table.words()];
     chosen.slots.iter().for_each(|slot| is_chosen[*slot as usize / 64] |= 1 << (slot % 64));

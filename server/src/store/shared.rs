@@ -54,7 +54,7 @@ impl Shared {
 
     /// Notes that a token is checked.
     pub(crate) fn note_check(&self) {
-        // Written once for all checks that the writer does not look at one by one.
+        // Most checks only read it: it is written again when the writer has taken it.
         if !self.checked.load(Ordering::Relaxed) {
             self.checked.store(true, Ordering::Relaxed);
         }

@@ -280,3 +280,31 @@ async fn while_the_server_is_locked_only_administrators_sign_in_and_everybody_is
     assert_eq!(admin.submit("/users", &form("unlock", "", "")).await.status, 303);
     assert_eq!(sign_in("anna").await.status, 201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_refused_says_why_where_it_stands() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    server.user("anna").await;
+    let long = "x".repeat(1_000);
+    for (form, action, words) in [
+        ("action=create&name=bert&role=user&password=short", "create", "8 to 1024 bytes"),
+        ("action=create&name=anna&role=user&password=a%20long%20password", "create", "a user"),
+        ("action=password&name=anna&password=short", "password", "8 to 1024 bytes"),
+        ("action=role&name=anna&role=king", "role", "administrator or user"),
+        (&format!("action=lock&message={long}"), "lock", "300"),
+    ] {
+        let answer = admin.submit("/users", form).await;
+        assert!(answer.status.is_client_error(), "{form}: {}", answer.status);
+        let (_, rest) = answer.text.split_once(&format!("role=\"alert\" id=\"{action}-error\"")).expect(form);
+        let (error, rest) = rest.split_once("<form").unwrap();
+        assert!(error.contains(words), "{form}: {error}");
+        let (fields, _) = rest.split_once("</form>").unwrap();
+        assert!(fields.contains(&format!("value=\"{action}\"")), "{form}: {fields}");
+        assert_eq!(answer.text.matches("role=\"alert\"").count(), 1, "{form}");
+    }
+    // One that is not on the page any more.
+    let answer = admin.submit("/users", "action=enable&name=nobody").await;
+    assert!(answer.text.contains("id=\"enable-error\""), "{}", answer.text);
+    assert!(admin.open("/users?user=anna").await.text.contains("<title>anna - Keepwatch"));
+}

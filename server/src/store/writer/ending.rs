@@ -23,7 +23,11 @@ impl Writer {
     /// Takes a selection out of the table.
     pub(super) fn delete(&self, deletion: &Deletion) -> (Deleted, Vec<u64>) {
         let Deletion { selection, spare, now, .. } = deletion;
-        let chosen = selection::choose(&self.shared.table.read(), selection, spare.as_deref(), *now);
+        let chosen = {
+            // The writer holds up nobody who reads, and nobody else writes.
+            let table = self.shared.table.read();
+            selection::choose_with_pauses(&table, selection, spare.as_deref(), *now, thread::yield_now)
+        };
         let ended = self.end(&chosen.slots, deletion.reason, *now, |_, _| true);
         (Deleted { deleted: ended.len() as u64, skipped: chosen.skipped }, ended)
     }
@@ -101,7 +105,9 @@ impl Writer {
             self.shared.figures.count_ended(reason, ended.len());
             drop(table);
             // On a lone core, checks would otherwise wait until all of it is done.
-            thread::yield_now();
+            if following > 0 {
+                thread::yield_now();
+            }
             ids.extend(ended.iter().map(|session| session.id.0));
             if !are_told {
                 self.shared.events.skip(ended.len());
