@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
 };
 
 use app::{
@@ -128,13 +129,16 @@ impl Table {
     /// Adds a session.
     pub(crate) fn insert(&mut self, row: &Row<'_>) -> Slot {
         let slot = self.load(row);
-        let Self { ids, types, order, .. } = self;
+        let Self { ids, tokens, types, by_id, by_token, order, .. } = self;
+        by_id.insert_unique(hash_of_id(row.id.0), slot, |slot| hash_of_id(ids[*slot as usize]));
+        by_token.insert_unique(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[*slot as usize]));
         let order = order.get_mut().unwrap_or_else(PoisonError::into_inner);
         order.insert(slot, row.last_active_at.as_millis(), order::Columns { ids, types });
+        self.occupied[slot as usize / WORD] |= bit(slot as usize);
         slot
     }
 
-    /// Adds a session at the start. [`Table::begin`] puts all of them into order.
+    /// Adds a session at the start. It is not found before [`Table::begin`].
     pub(crate) fn load(&mut self, row: &Row<'_>) -> Slot {
         let slot = self.take_slot();
         let at = slot as usize;
@@ -153,10 +157,6 @@ impl Table {
         self.by_type[row.session_type.index()] += 1;
         self.newest_id = self.newest_id.max(row.id);
         *self.revision.get_mut() += 1;
-        let Self { ids, tokens, by_id, by_token, .. } = self;
-        by_id.insert_unique(hash_of_id(row.id.0), slot, |slot| hash_of_id(ids[*slot as usize]));
-        by_token.insert_unique(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[*slot as usize]));
-        self.occupied[at / WORD] |= bit(at);
         slot
     }
 
@@ -368,9 +368,20 @@ impl Table {
 
     /// Says that what has been loaded was here at the start, when ids up to this one had been handed out.
     pub(crate) fn begin(&mut self, newest_id: SessionId) {
-        let entries = self.slots().map(|slot| (self.last_active_at(slot).as_millis(), slot)).collect();
-        let Self { ids, types, order, .. } = self;
-        order.get_mut().unwrap_or_else(PoisonError::into_inner).fill(entries, order::Columns { ids, types });
+        let loaded = 0..self.used as Slot;
+        let entries = loaded.clone().map(|slot| (self.last_active_at(slot).as_millis(), slot)).collect();
+        let Self { ids, tokens, types, by_id, by_token, order, .. } = self;
+        // Side by side: both wait for memory most of the time.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let hash = |slot: &Slot| hash_of_token(&tokens[*slot as usize]);
+                loaded.clone().for_each(|slot| _ = by_token.insert_unique(hash(&slot), slot, hash));
+            });
+            let hash = |slot: &Slot| hash_of_id(ids[*slot as usize]);
+            loaded.clone().for_each(|slot| _ = by_id.insert_unique(hash(&slot), slot, hash));
+            order.get_mut().unwrap_or_else(PoisonError::into_inner).fill(entries, order::Columns { ids, types });
+        });
+        loaded.for_each(|slot| self.occupied[slot as usize / WORD] |= bit(slot as usize));
         self.newest_id = self.newest_id.max(newest_id);
         *self.revision.get_mut() = 0;
     }
