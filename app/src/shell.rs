@@ -47,7 +47,8 @@ pub fn shell() -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
-                <title>{title(page.as_ref())}</title>
+                // As HTML: a marker that leptos puts behind text would be shown.
+                <title inner_html=title_html(page.as_ref())></title>
                 <link rel="icon" type="image/svg+xml" href=ICON/>
                 <link rel="stylesheet" href=assets.css.clone()/>
                 {scripted.then(|| view! { <Scripts assets/> })}
@@ -77,9 +78,9 @@ fn Scripts(assets: Assets) -> impl IntoView {
     }
 }
 
-/// `Active Sessions - Keepwatch · Demo`.
-fn title(page: Option<&PageData>) -> String {
-    let name = page.map_or("Not found", PageData::title);
+/// `Active Sessions - Keepwatch · Demo`, as HTML.
+fn title_html(page: Option<&PageData>) -> String {
+    let name = page.map_or("Not found", PageData::title).replace('&', "&amp;").replace('<', "&lt;");
     let demo = page.is_some_and(is_demo);
     format!("{name} - Keepwatch{}", if demo { " · Demo" } else { "" })
 }

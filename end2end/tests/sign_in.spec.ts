@@ -7,7 +7,7 @@ test.describe("signing in", { tag: "@basic" }, () => {
   test("leads to the page that was asked for", async ({ page }) => {
     await page.goto("/account/sessions");
     await expect(page).toHaveURL(isSignIn("/account/sessions"));
-    await expect(page).toHaveTitle(/^Sign in/);
+    await expect(page).toHaveTitle("Sign in - Keepwatch");
 
     await fillSignIn(page, "anna");
     await expect(page).toHaveURL("/account/sessions");
@@ -18,7 +18,7 @@ test.describe("signing in", { tag: "@basic" }, () => {
     await page.goto("/");
     await fillSignIn(page, "Admin");
     await expect(page).toHaveURL("/reports/sessions");
-    await expect(page).toHaveTitle(/^Active Sessions/);
+    await expect(page).toHaveTitle("Active Sessions - Keepwatch");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Active Sessions");
   });
 

@@ -306,5 +306,8 @@ async fn a_form_that_is_refused_says_why_where_it_stands() {
     // One that is not on the page any more.
     let answer = admin.submit("/users", "action=enable&name=nobody").await;
     assert!(answer.text.contains("id=\"enable-error\""), "{}", answer.text);
-    assert!(admin.open("/users?user=anna").await.text.contains("<title>anna - Keepwatch"));
+    assert!(admin.open("/users?user=anna").await.text.contains("<title>anna - Keepwatch</title>"));
+    server.user("a&b<i>").await;
+    let page = admin.open("/users?user=a%26b%3Ci%3E").await.text;
+    assert!(page.contains("<title>a&amp;b&lt;i> - Keepwatch</title>"), "{page}");
 }
