@@ -45,7 +45,12 @@ pub(super) async fn answer_on_the_spot<A: Answers>(
         if !answers.answer_on_the_spot(&piece[..read], peer, &mut answer).await {
             return Some(piece[..read].to_vec());
         }
-        timeout(DRAIN, stream.write_all(answer.as_bytes())).await.ok()?.ok()?;
+        // Nearly always all of it, and then no timer is needed. What is wrong shows at once again.
+        let sent = stream.try_write(answer.as_bytes()).unwrap_or(0);
+        let rest = &answer.as_bytes()[sent..];
+        if !rest.is_empty() {
+            timeout(DRAIN, stream.write_all(rest)).await.ok()?.ok()?;
+        }
         // A client that asks without a pause is never found waiting.
         if shutdown.is_cancelled() {
             return None;
