@@ -57,7 +57,7 @@ impl Answers for Answering {
                 forward_auth::pass_at_once(&self.state, whole, answer)
                     || introspect::answer_at_once(&self.state, peer, whole, answer)
             };
-            // After a panic the routes are asked, who answer their own.
+            // After a panic the routes are asked: one of theirs is an answer, 500.
             let is_answered = catch_unwind(AssertUnwindSafe(answer_it)).unwrap_or(false);
             if is_answered { Some(None) } else { whole.to_request().map(Some) }
         };

@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 /// The most bytes of an answer that is written here.
 const MOST: usize = 1_024 * 1_024;
 
-/// Where the answers of a connection are written, one after the other: to be reused is what it is for.
+/// Where the answers of a connection are written, each over the one before, so that only the first asks for memory.
 #[derive(Debug, Default)]
 pub struct Answer {
     bytes: Vec<u8>,
