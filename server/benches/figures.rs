@@ -44,8 +44,6 @@ mod bulk_delete;
 mod bytes;
 #[path = "figures/check.rs"]
 mod check;
-#[path = "figures/client.rs"]
-mod client;
 #[path = "figures/conditions.rs"]
 mod conditions;
 #[path = "figures/floor.rs"]
@@ -72,6 +70,8 @@ mod peers;
 mod pinned;
 #[path = "figures/population.rs"]
 mod population;
+#[path = "figures/prepared.rs"]
+mod prepared;
 #[path = "figures/process.rs"]
 mod process;
 #[path = "figures/report.rs"]
@@ -90,8 +90,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    client::ClientArgs, conditions::Conditions, full_store::FullStore, keepwatch::KeepwatchArgs, peers::PeersArgs,
-    report::Report, steady::SteadyArgs, tabs::TabsArgs,
+    conditions::Conditions, full_store::FullStore, keepwatch::KeepwatchArgs, peers::PeersArgs, report::Report,
+    steady::SteadyArgs, tabs::TabsArgs,
 };
 
 /// Measures what docs/benchmarks.md reports
@@ -145,8 +145,6 @@ enum ChildTask {
     #[command(hide = true)]
     Ask,
     #[command(hide = true)]
-    Client(ClientArgs),
-    #[command(hide = true)]
     Tabs(TabsArgs),
     #[command(hide = true)]
     Steady(SteadyArgs),
@@ -163,7 +161,6 @@ fn main() -> anyhow::Result<()> {
         Some(ChildTask::Peers(arguments)) => peers::measure(&arguments),
         Some(ChildTask::Keepwatch(arguments)) => keepwatch::run(&arguments),
         Some(ChildTask::Ask) => asking::run(),
-        Some(ChildTask::Client(arguments)) => client::run(&arguments),
         Some(ChildTask::Tabs(arguments)) => tabs::run(&arguments),
         Some(ChildTask::Steady(arguments)) => steady::run(&arguments),
         Some(ChildTask::Open { data_dir }) => start::open(&data_dir),

@@ -1,30 +1,44 @@
-//! The client of the products that are measured side by side: a process of its own. It reads what to ask from its
-//! standard input, asks over some connections for a while, and says how that went. A wrong answer is an error.
+//! The client of whatever is measured over a socket: a process of its own, on a core of its own. It reads what to ask from
+//! its standard input, asks over some connections for a while, and says how that went. A wrong answer is an error.
+//!
+//! One thread serves all connections: many that take turns would spend more on being woken than a server on an answer.
 
 use std::{
-    io::{self, Read, Write},
+    env,
+    io::{self, ErrorKind, Read, Write},
     net::TcpStream,
-    sync::Barrier,
-    thread,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
+use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 
-use crate::{peer::Request, statistics::percentile};
+use crate::{peer::Request, pinned, prepared::Prepared, statistics::percentile};
 
 /// The longest wait for an answer: deleting many takes some products that long.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// More than most answers; the place for a longer one grows.
+const ANSWER_BYTES: usize = 64 * 1_024;
 
 /// What to ask.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub(crate) address: String,
+    /// Each in turn.
     pub(crate) requests: Vec<Request>,
     pub(crate) connections: usize,
-    /// How long. Every connection asks at least once.
-    pub(crate) seconds: f64,
+    pub(crate) until: Until,
+}
+
+/// When it is enough. Every connection asks at least once.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Until {
+    /// After so many seconds.
+    Seconds(f64),
+    /// After so many answers to each connection.
+    Each(u32),
 }
 
 /// How it went.
@@ -32,8 +46,22 @@ pub(crate) struct Task {
 pub(crate) struct Answers {
     pub(crate) count: u64,
     pub(crate) seconds: f64,
+    /// From a request to its answer, the median, in seconds.
     pub(crate) p50: f64,
+    /// And what one of a hundred takes longer than.
     pub(crate) p99: f64,
+}
+
+/// Has a child ask, on the second core.
+pub(crate) fn ask(task: &Task) -> anyhow::Result<Answers> {
+    let mut client = pinned::client(&env::current_exe()?);
+    let mut child =
+        client.arg("ask").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting the client")?;
+    // Closed afterwards: the client then begins.
+    child.stdin.take().context("a process without input")?.write_all(&serde_json::to_vec(task)?)?;
+    let output = child.wait_with_output()?;
+    ensure!(output.status.success(), "the client of {} failed: {}", task.address, output.status);
+    serde_json::from_slice(&output.stdout).context("reading what the client says")
 }
 
 /// Reads a [`Task`], performs it, and prints the [`Answers`].
@@ -44,45 +72,40 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn ask_all(task: &Task) -> anyhow::Result<Answers> {
-    let prepared: Vec<_> = task.requests.iter().map(|request| (request, wire(request, &task.address))).collect();
-    let connections = (0..task.connections)
-        .map(|_| {
-            let stream =
-                TcpStream::connect(&task.address).with_context(|| format!("connecting to {}", task.address))?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            Ok(Connection { stream, answer: Vec::new() })
-        })
+    let prepared: Vec<_> = task.requests.iter().map(|request| Prepared::new(request, &task.address)).collect();
+    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1_024));
+    let mut askers = (0..task.connections)
+        // Each begins elsewhere.
+        .map(|number| Asker::open(&task.address, number * prepared.len() / task.connections))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let ready = Barrier::new(connections.len());
+    for (number, asker) in askers.iter_mut().enumerate() {
+        poll.registry().register(&mut asker.stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
+    }
+    let mut waits = Vec::new();
     let start = Instant::now();
-    let waits = thread::scope(|scope| {
-        let askers: Vec<_> = connections
-            .into_iter()
-            .enumerate()
-            .map(|(number, mut connection)| {
-                let (prepared, ready) = (&prepared, &ready);
-                scope.spawn(move || {
-                    ready.wait();
-                    // Each begins elsewhere.
-                    let turns = prepared.iter().cycle().skip(number * prepared.len() / task.connections);
-                    let (start, mut waits) = (Instant::now(), Vec::new());
-                    for (request, bytes) in turns {
-                        waits.push(connection.ask(request, bytes)?);
-                        if start.elapsed().as_secs_f64() >= task.seconds {
-                            break;
-                        }
-                    }
-                    anyhow::Ok(waits)
-                })
-            })
-            .collect();
-        let mut waits = Vec::new();
-        for asker in askers {
-            waits.extend(asker.join().map_err(|_| anyhow!("an asker panicked"))??);
+    for asker in &mut askers {
+        asker.begin(&prepared)?;
+    }
+    let mut asking = askers.len();
+    while asking > 0 {
+        poll.poll(&mut events, Some(PATIENCE))?;
+        ensure!(!events.is_empty(), "{} does not answer", task.address);
+        for event in &events {
+            let asker = &mut askers[event.token().0];
+            let Some(wait) = asker.go_on(&prepared)? else { continue };
+            waits.push(wait);
+            asker.answers += 1;
+            let is_enough = match task.until {
+                Until::Seconds(seconds) => start.elapsed().as_secs_f64() >= seconds,
+                Until::Each(answers) => asker.answers >= answers,
+            };
+            if is_enough {
+                asking -= 1;
+            } else {
+                asker.begin(&prepared)?;
+            }
         }
-        anyhow::Ok(waits)
-    })?;
+    }
     Ok(Answers {
         count: waits.len() as u64,
         seconds: start.elapsed().as_secs_f64(),
@@ -91,74 +114,65 @@ fn ask_all(task: &Task) -> anyhow::Result<Answers> {
     })
 }
 
-/// A request as it is sent.
-fn wire(request: &Request, address: &str) -> Vec<u8> {
-    let Request { raw, method, path, headers, body, .. } = request;
-    if let Some(raw) = raw {
-        return raw.clone().into_bytes();
-    }
-    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n");
-    headers.iter().for_each(|(name, value)| text += &format!("{name}: {value}\r\n"));
-    if !body.is_empty() {
-        text += &format!("Content-Length: {}\r\n", body.len());
-    }
-    format!("{text}\r\n{body}").into_bytes()
-}
-
-struct Connection {
-    stream: TcpStream,
+/// A connection that has one request under way at a time.
+struct Asker {
+    stream: mio::net::TcpStream,
+    /// Which request is next.
+    turn: usize,
+    answers: u32,
+    /// How much of the request is sent.
+    sent: usize,
     answer: Vec<u8>,
+    /// How much of the answer has come.
+    come: usize,
+    start: Instant,
 }
 
-impl Connection {
-    /// Sends a request and reads its answer, all of it; how long that took, in seconds.
-    fn ask(&mut self, request: &Request, bytes: &[u8]) -> anyhow::Result<f64> {
-        self.answer.clear();
-        let start = Instant::now();
-        self.stream.write_all(bytes)?;
-        let mut buffer = [0; 16 * 1_024];
-        while !self.is_whole(request)? {
-            let read = self.stream.read(&mut buffer)?;
-            ensure!(read > 0, "{} {} is answered by {} bytes", request.method, request.path, self.answer.len());
-            self.answer.extend_from_slice(&buffer[..read]);
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        self.verify(request)?;
-        Ok(seconds)
+impl Asker {
+    fn open(address: &str, turn: usize) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let stream = mio::net::TcpStream::from_std(stream);
+        Ok(Self { stream, turn, answers: 0, sent: 0, answer: vec![0; ANSWER_BYTES], come: 0, start: Instant::now() })
     }
 
-    fn is_whole(&self, request: &Request) -> anyhow::Result<bool> {
-        if request.raw.is_some() {
-            return Ok(self.answer.len() >= request.contains.len());
-        }
-        let Some((headers, body)) = split(&self.answer) else { return Ok(false) };
-        if let Some(length) = header(headers, "content-length") {
-            return Ok(body.len() >= length.parse::<usize>().context("a length that is no number")?);
-        }
-        let is_chunked =
-            header(headers, "transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-        // No content has no length.
-        Ok(if is_chunked { body.ends_with(b"0\r\n\r\n") } else { headers.starts_with("HTTP/1.1 204") })
+    /// Sends the next request, as much of it as goes at once.
+    fn begin(&mut self, prepared: &[Prepared]) -> anyhow::Result<()> {
+        (self.sent, self.come, self.start) = (0, 0, Instant::now());
+        self.send(&prepared[self.turn])
     }
 
-    fn verify(&self, request: &Request) -> anyhow::Result<()> {
-        let Request { method, path, status, contains, raw, .. } = request;
-        let text = String::from_utf8_lossy(&self.answer);
-        let is_right = raw.is_some() || text.starts_with(&format!("HTTP/1.1 {status} "));
-        ensure!(is_right && text.contains(contains.as_str()), "{method} {path:.120} is answered wrongly: {text:.400}");
+    fn send(&mut self, request: &Prepared) -> anyhow::Result<()> {
+        while self.sent < request.bytes.len() {
+            match self.stream.write(&request.bytes[self.sent..]) {
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error).context("sending a request"),
+            }
+        }
         Ok(())
     }
-}
 
-/// Headers and body, once the headers are all there.
-fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-    Some((str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]))
-}
-
-fn header<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
-    headers.lines().find_map(|line| {
-        let (found, value) = line.split_once(':')?;
-        found.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
+    /// Sends and reads on; the wait for the answer, in seconds, once it is all there.
+    fn go_on(&mut self, prepared: &[Prepared]) -> anyhow::Result<Option<f64>> {
+        let request = &prepared[self.turn];
+        self.send(request)?;
+        loop {
+            if self.come == self.answer.len() {
+                self.answer.resize(2 * self.come, 0);
+            }
+            match self.stream.read(&mut self.answer[self.come..]) {
+                Ok(0) => anyhow::bail!("an answer ends after {} bytes", self.come),
+                Ok(read) => self.come += read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error).context("reading an answer"),
+            }
+            let wait = self.start.elapsed();
+            if request.is_answered(&self.answer[..self.come])? {
+                self.turn = (self.turn + 1) % prepared.len();
+                return Ok(Some(wait.as_secs_f64()));
+            }
+        }
+    }
 }

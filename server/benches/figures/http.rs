@@ -1,12 +1,7 @@
 //! The whole server beside one that knows its answers, both in this process, asked by a child.
 
-use std::{
-    env,
-    net::{Ipv4Addr, SocketAddr},
-    process::Stdio,
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, ensure};
 use app::{
     principal::Role,
     session::{Client, Lifetimes, SessionType, query::SessionQuery, store::SessionStore},
@@ -24,9 +19,10 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    client::Times,
+    asking::{self, Task, Until},
     conditions::Conditions,
-    pinned::{self, Pinned},
+    peer::Request,
+    pinned::Pinned,
     population::LIFETIMES,
     process,
     statistics::Pair,
@@ -123,7 +119,7 @@ impl Servers {
         drop(self.pinned);
     }
 
-    /// Has a child send the requests, so that the CPU time of this process is the server's.
+    /// Has a child send the requests, so that the CPU time of this process is the server's. Every answer must be 200.
     pub(crate) fn load(
         &self,
         address: SocketAddr,
@@ -131,21 +127,18 @@ impl Servers {
         requests: u32,
         connections: u32,
     ) -> anyhow::Result<Load> {
-        let mut client = pinned::client(&env::current_exe()?);
-        client.args(["client", &address.to_string(), path, &self.token]);
-        client.args([requests.to_string(), connections.to_string()]);
-        client.stderr(Stdio::inherit());
+        let request = Request::get(path, &self.token);
+        let task = Task {
+            address: address.to_string(),
+            requests: vec![request],
+            connections: connections as usize,
+            until: Until::Each(requests / connections),
+        };
         let before = process::cpu_time()?;
-        let output = client.output().context("starting the client")?;
+        let asking::Answers { count, seconds, p50, p99 } = asking::ask(&task)?;
         let spent = process::cpu_time()?.saturating_sub(before);
-        ensure!(output.status.success(), "the client of {address} failed: {}", output.status);
-        let Times { all, p50, p99 } = serde_json::from_slice(&output.stdout).context("reading the client's times")?;
-        Ok(Load {
-            answers_per_second: f64::from(requests) / all,
-            cpu_seconds_each: spent.as_secs_f64() / f64::from(requests),
-            p50,
-            p99,
-        })
+        let count = count as f64;
+        Ok(Load { answers_per_second: count / seconds, cpu_seconds_each: spent.as_secs_f64() / count, p50, p99 })
     }
 }
 

@@ -63,6 +63,14 @@ pub(crate) struct Request {
     pub(crate) contains: String,
 }
 
+impl Request {
+    /// A GET of a path on Keepwatch, with a token; the right answer is 200.
+    pub(crate) fn get(path: &str, token: &str) -> Self {
+        let headers = BTreeMap::from([("Authorization".to_owned(), format!("Bearer {token}"))]);
+        Self { method: "GET".to_owned(), path: path.to_owned(), headers, status: 200, ..Self::default() }
+    }
+}
+
 /// A launcher that has started its product, and stops it when it is dropped.
 pub(crate) struct Peer {
     child: Child,

@@ -1,19 +1,13 @@
 //! Keepwatch beside other products: the same questions, asked in turn, in one run.
 
-use std::{
-    env,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{env, path::PathBuf, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use app::session::selection::grouped;
 use clap::Args;
 
 use crate::{
-    asking::{Answers, Task},
+    asking::{self, Answers, Task, Until},
     conditions::Conditions,
     peer::{Peer, Request},
     pinned,
@@ -138,22 +132,10 @@ fn start_all(arguments: &PeersArgs, conditions: &Conditions) -> anyhow::Result<V
     Ok(peers)
 }
 
-/// Has a client ask on the second core.
 fn ask(peer: &Peer, requests: &[Request], seconds: f64, connections: usize) -> anyhow::Result<Answers> {
-    let task = Task { address: peer.facts.address.clone(), requests: requests.to_vec(), connections, seconds };
-    let mut client = pinned::client(Path::new(&env::current_exe()?));
-    let mut child =
-        client.arg("ask").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting the client")?;
-    let input = child.stdin.take().context("a process without input")?;
-    // Closed afterwards: the client then begins.
-    write_all(input, &serde_json::to_vec(&task)?)?;
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "the client of {} failed: {}", peer.facts.name, output.status);
-    serde_json::from_slice(&output.stdout).context("reading what the client says")
-}
-
-fn write_all(mut input: impl Write, bytes: &[u8]) -> std::io::Result<()> {
-    input.write_all(bytes)
+    let (address, requests) = (peer.facts.address.clone(), requests.to_vec());
+    asking::ask(&Task { address, requests, connections, until: Until::Seconds(seconds) })
+        .with_context(|| format!("asking {}", peer.facts.name))
 }
 
 fn print_table(words: &str, asked: &[(&Peer, &[Request])], rounds: &[Vec<Round>]) {

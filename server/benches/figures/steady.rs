@@ -3,8 +3,8 @@
 
 use std::{
     env,
-    io::{self, BufRead, BufReader, Read},
-    net::SocketAddr,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
     ops::Range,
     process::{Child, ChildStdout, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -15,10 +15,14 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::{client::Connection, pinned, statistics::percentile, tabs::nanos_now};
+use crate::{peer::Request, pinned, prepared::Prepared, statistics::percentile, tabs::nanos_now};
 
 /// Between two requests: 2,000 a second.
 const PACE: Duration = Duration::from_micros(500);
+/// The longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// More than the longest answer.
+const ANSWER_BYTES: usize = 4 * 1_024;
 
 /// Whom to ask, and what.
 #[derive(Debug, Args)]
@@ -31,9 +35,11 @@ pub(crate) struct SteadyArgs {
 /// Asks until the standard input ends. Every answer must be 200.
 pub(crate) fn run(arguments: &SteadyArgs) -> anyhow::Result<()> {
     let SteadyArgs { address, path, token } = arguments;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
-    let mut connection = Connection::open(*address)?;
-    connection.ask(request.as_bytes())?;
+    let request = Prepared::new(&Request::get(path, token), &address.to_string());
+    let mut stream = TcpStream::connect(address).context("connecting to the server")?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    ask(&mut stream, &request)?;
     println!("ready");
     static OVER: AtomicBool = AtomicBool::new(false);
     thread::spawn(|| {
@@ -49,10 +55,21 @@ pub(crate) fn run(arguments: &SteadyArgs) -> anyhow::Result<()> {
         while start.elapsed() < due {
             std::hint::spin_loop();
         }
-        connection.ask(request.as_bytes())?;
+        ask(&mut stream, &request)?;
         waits.push((start_nanos + due.as_nanos() as u64, start.elapsed().saturating_sub(due).as_secs_f64()));
     }
     println!("{}", serde_json::to_string(&waits)?);
+    Ok(())
+}
+
+fn ask(stream: &mut TcpStream, request: &Prepared) -> anyhow::Result<()> {
+    stream.write_all(&request.bytes)?;
+    let (mut answer, mut come) = ([0; ANSWER_BYTES], 0);
+    while !request.is_answered(&answer[..come])? {
+        let read = stream.read(&mut answer[come..])?;
+        ensure!(read > 0, "an answer ends after {come} bytes");
+        come += read;
+    }
     Ok(())
 }
 
