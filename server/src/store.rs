@@ -31,6 +31,7 @@ mod row;
 mod sealed;
 mod selection;
 mod shared;
+mod slot_index;
 mod sorted_ids;
 mod stored_texts;
 mod table;

@@ -23,7 +23,6 @@ use app::{
     },
     time::Timestamp,
 };
-use hashbrown::HashTable;
 
 use super::{
     addresses::Addresses,
@@ -32,6 +31,7 @@ use super::{
     ends::Ended,
     order::{self, OfType, Order},
     row::Row,
+    slot_index::SlotIndex,
     stored_texts::StoredTexts,
 };
 
@@ -72,8 +72,8 @@ pub(crate) struct Table {
     left: Vec<Slot>,
     /// How many slots have ever been used.
     used: usize,
-    by_token: HashTable<Slot>,
-    by_id: HashTable<Slot>,
+    by_token: SlotIndex,
+    by_id: SlotIndex,
     pub(super) usernames: Dictionary,
     pub(super) server_names: Dictionary,
     pub(super) user_agents: Dictionary,
@@ -110,8 +110,8 @@ impl Table {
             vacant: Vec::new(),
             left: Vec::new(),
             used: 0,
-            by_token: HashTable::new(),
-            by_id: HashTable::new(),
+            by_token: SlotIndex::default(),
+            by_id: SlotIndex::default(),
             usernames: Dictionary::plain(),
             server_names: Dictionary::plain(),
             user_agents: Dictionary::described(describe_agent),
@@ -130,8 +130,8 @@ impl Table {
     pub(crate) fn insert(&mut self, row: &Row<'_>) -> Slot {
         let slot = self.load(row);
         let Self { ids, tokens, types, by_id, by_token, order, .. } = self;
-        by_id.insert_unique(hash_of_id(row.id.0), slot, |slot| hash_of_id(ids[*slot as usize]));
-        by_token.insert_unique(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[*slot as usize]));
+        by_id.insert(hash_of_id(row.id.0), slot, |slot| hash_of_id(ids[slot as usize]));
+        by_token.insert(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[slot as usize]));
         let order = order.get_mut().unwrap_or_else(PoisonError::into_inner);
         order.insert(slot, row.last_active_at.as_millis(), order::Columns { ids, types });
         self.occupied[slot as usize / WORD] |= bit(slot as usize);
@@ -194,12 +194,8 @@ impl Table {
 
     fn vacate(&mut self, slot: Slot) {
         let at = slot as usize;
-        if let Ok(entry) = self.by_token.find_entry(hash_of_token(&self.tokens[at]), |other| *other == slot) {
-            entry.remove();
-        }
-        if let Ok(entry) = self.by_id.find_entry(hash_of_id(self.ids[at]), |other| *other == slot) {
-            entry.remove();
-        }
+        self.by_token.remove(hash_of_token(&self.tokens[at]), slot);
+        self.by_id.remove(hash_of_id(self.ids[at]), slot);
         self.ids[at] = VACANT;
         self.standings.remove(&slot);
         self.addresses.take(at);
@@ -293,14 +289,14 @@ impl Table {
 
     /// The slot of a token's session.
     pub(crate) fn find_token(&self, token: &TokenHash) -> Option<Slot> {
-        let found = self.by_token.find(hash_of_token(&token.0), |slot| self.tokens[*slot as usize] == token.0);
-        found.copied().filter(|slot| self.is_occupied(*slot))
+        let found = self.by_token.find(hash_of_token(&token.0), |slot| self.tokens[slot as usize] == token.0);
+        found.filter(|slot| self.is_occupied(*slot))
     }
 
     /// The slot of a session.
     pub(crate) fn find(&self, id: SessionId) -> Option<Slot> {
-        let found = self.by_id.find(hash_of_id(id.0), |slot| self.ids[*slot as usize] == id.0);
-        found.copied().filter(|slot| self.is_occupied(*slot))
+        let found = self.by_id.find(hash_of_id(id.0), |slot| self.ids[slot as usize] == id.0);
+        found.filter(|slot| self.is_occupied(*slot))
     }
 
     /// The slots that hold a session. One pass over all slots.
@@ -374,11 +370,11 @@ impl Table {
         // Side by side: both wait for memory most of the time.
         thread::scope(|scope| {
             scope.spawn(|| {
-                let hash = |slot: &Slot| hash_of_token(&tokens[*slot as usize]);
-                loaded.clone().for_each(|slot| _ = by_token.insert_unique(hash(&slot), slot, hash));
+                let hash = |slot: Slot| hash_of_token(&tokens[slot as usize]);
+                loaded.clone().for_each(|slot| by_token.insert(hash(slot), slot, hash));
             });
-            let hash = |slot: &Slot| hash_of_id(ids[*slot as usize]);
-            loaded.clone().for_each(|slot| _ = by_id.insert_unique(hash(&slot), slot, hash));
+            let hash = |slot: Slot| hash_of_id(ids[slot as usize]);
+            loaded.clone().for_each(|slot| by_id.insert(hash(slot), slot, hash));
             order.get_mut().unwrap_or_else(PoisonError::into_inner).fill(entries, order::Columns { ids, types });
         });
         loaded.for_each(|slot| self.occupied[slot as usize / WORD] |= bit(slot as usize));
@@ -400,8 +396,8 @@ impl Table {
     pub(crate) fn reserve(&mut self, sessions: usize) {
         self.grow(sessions);
         let Self { ids, tokens, by_id, by_token, .. } = self;
-        by_id.reserve(sessions, |slot| hash_of_id(ids[*slot as usize]));
-        by_token.reserve(sessions, |slot| hash_of_token(&tokens[*slot as usize]));
+        by_id.reserve(sessions, |slot| hash_of_id(ids[slot as usize]));
+        by_token.reserve(sessions, |slot| hash_of_token(&tokens[slot as usize]));
     }
 
     /// Makes at least so many slots in all. Exactly, because `Vec` would double a hundred megabytes.
