@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use app::{paths, principal::Principal};
+use app::{paths, principal::Principal, time::Timestamp};
 use axum::{
     Extension,
     body::Body,
@@ -26,9 +26,12 @@ use crate::{
 /// Answers the request of somebody signed in that may pass, without the way through the routes; `false` for all others: the
 /// routes find out why.
 pub fn pass_at_once(state: &AppState, request: &Whole<'_>, answer: &mut Answer) -> bool {
-    let begun = Instant::now();
-    let Some(headers) = may_pass(state, request.method, request.path(), request) else { return false };
-    answer.begin(StatusCode::OK, state.sessions.now());
+    if !is_check(request.method, request.path()) {
+        return false;
+    }
+    let (begun, now) = (Instant::now(), state.sessions.now());
+    let Some(headers) = may_pass(state, request, now) else { return false };
+    answer.begin(StatusCode::OK, now);
     answer.header(NO_STORE.0.as_str(), NO_STORE.1.as_bytes());
     headers.iter().for_each(|(name, value)| answer.header(name.as_str(), value.as_bytes()));
     answer.end(b"");
@@ -38,8 +41,11 @@ pub fn pass_at_once(state: &AppState, request: &Whole<'_>, answer: &mut Answer) 
 
 /// The same for a request that hyper has read.
 pub fn pass<B>(state: &AppState, request: &Request<B>) -> Option<Response> {
-    let begun = Instant::now();
-    let headers = may_pass(state, request.method().as_str(), request.uri().path(), request.headers())?;
+    if !is_check(request.method().as_str(), request.uri().path()) {
+        return None;
+    }
+    let (begun, now) = (Instant::now(), state.sessions.now());
+    let headers = may_pass(state, request.headers(), now)?;
     let response = (AppendHeaders([NO_STORE]), AppendHeaders(headers)).into_response();
     state.metrics.count_answer(paths::FORWARD_AUTH, StatusCode::OK, begun.elapsed());
     Some(response)
@@ -48,17 +54,14 @@ pub fn pass<B>(state: &AppState, request: &Request<B>) -> Option<Response> {
 /// None of our other headers: no browser sees them, and every proxy would read them each time.
 const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
-/// What the application is told if the request is one of somebody signed in that may pass; counts it then.
-fn may_pass(
-    state: &AppState,
-    method: &str,
-    path: &str,
-    headers: &impl HeaderValues,
-) -> Option<[(HeaderName, HeaderValue); 3]> {
-    if method != Method::GET.as_str() || path != paths::FORWARD_AUTH {
-        return None;
-    }
-    let Asker::User(principal) = judge(state, path, &presented(state, path, headers)?)? else { return None };
+fn is_check(method: &str, path: &str) -> bool {
+    method == Method::GET.as_str() && path == paths::FORWARD_AUTH
+}
+
+/// What the application is told if a check is one of somebody signed in that may pass; counts it then.
+fn may_pass(state: &AppState, headers: &impl HeaderValues, now: Timestamp) -> Option<[(HeaderName, HeaderValue); 3]> {
+    let credential = presented(state, paths::FORWARD_AUTH, headers)?;
+    let Asker::User(principal) = judge(state, paths::FORWARD_AUTH, &credential, now)? else { return None };
     let headers = headers_of(&principal)?;
     state.metrics.count_check(Checker::ForwardAuth, true);
     Some(headers)

@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
 };
 
-use app::session::Session;
+use app::{session::Session, time::Timestamp};
 
 /// JSON so far.
 pub(crate) struct JsonWriter(String);
@@ -41,10 +41,21 @@ impl JsonWriter {
     }
 
     /// Adds JSON as it is and a value as it is displayed: one that needs no escapes.
-    pub(crate) fn display(&mut self, before: &str, value: impl Display) {
+    fn display(&mut self, before: &str, value: impl Display) {
         self.raw(before);
         // Into memory, where nothing fails.
         _ = write!(self.0, "{value}");
+    }
+
+    /// Adds JSON as it is and an instant (RFC 3339).
+    pub(crate) fn instant(&mut self, before: &str, at: Timestamp) {
+        match at.to_rfc_3339().as_ref().and_then(|text| str::from_utf8(text).ok()) {
+            Some(text) => {
+                self.raw(before);
+                self.raw(text);
+            }
+            None => self.display(before, at),
+        }
     }
 
     /// Adds JSON as it is and an address as it is displayed.

@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &KeepwatchArgs) -> anyhow::Result<()> {
 fn session(number: u64, sessions: u64, now: Timestamp) -> NewSession {
     let dice = scattered(number);
     NewSession {
-        token_hash: hash_of_presented(&token(number)).unwrap_or(app::session::TokenHash([0; 32])),
+        token_hash: hash_of_presented(token(number).as_bytes()).unwrap_or(app::session::TokenHash([0; 32])),
         username: username(number % (sessions / 3).max(1)).into(),
         // Those that requests are made with need no account.
         session_type: if number < ALIVE { SessionType::Other } else { SessionType::ALL[(dice % 3) as usize] },

@@ -143,18 +143,29 @@ fn print_table(words: &str, asked: &[(&Peer, &[Request])], rounds: &[Vec<Round>]
     let Some(ours) = rounds.first() else { return };
     let lines = asked.iter().zip(rounds).map(|((peer, _), rounds)| {
         let of = |figure: fn(&Round) -> f64| median(&rounds.iter().map(figure).collect::<Vec<_>>());
-        // As often as Keepwatch's, in the same round.
-        let ratios: Vec<_> = rounds.iter().zip(ours).map(|(theirs, ours)| theirs.cpu / ours.cpu).collect();
+        // Keepwatch's is that of the same round.
+        let ratios = |figure: fn(&Round) -> f64| -> Vec<_> {
+            rounds.iter().zip(ours).map(|(theirs, ours)| figure(theirs) / figure(ours)).collect()
+        };
         [
             peer.facts.name.clone(),
             Unit::Seconds.write(of(|round| round.cpu)),
-            Unit::Ratio.spread(&ratios),
+            Unit::Ratio.spread(&ratios(|round| round.cpu)),
             Unit::PerSecond.write(of(|round| round.rate)),
+            Unit::Ratio.spread(&ratios(|round| round.rate)),
             Unit::Seconds.write(of(|round| round.p50)),
             Unit::Seconds.write(of(|round| round.p99)),
         ]
     });
-    let titles = ["product", "CPU of one", "of Keepwatch's (least..most)", "answers", "p50 alone", "p99 alone"];
+    let titles = [
+        "product",
+        "CPU of one",
+        "of Keepwatch's (least..most)",
+        "answers",
+        "of Keepwatch's (least..most)",
+        "p50 alone",
+        "p99 alone",
+    ];
     print!("{}", table(titles, &lines.collect::<Vec<_>>()));
 }
 

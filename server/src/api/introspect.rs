@@ -10,6 +10,7 @@ use app::{
         SessionType, TokenHash,
         store::{Activity, Purpose},
     },
+    time::Timestamp,
 };
 use axum::{
     Extension, Json as JsonBody,
@@ -17,7 +18,7 @@ use axum::{
 };
 use http::{
     HeaderName, Method, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, ORIGIN, X_CONTENT_TYPE_OPTIONS},
+    header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
 use url::form_urlencoded;
 
@@ -66,7 +67,9 @@ pub async fn introspect(
     let body = body_of(request).await?;
     let mut tokens = form_urlencoded::parse(&body).filter(|(name, _)| name == "token").map(|(_, token)| token);
     match (tokens.next().filter(|token| !token.is_empty()), tokens.next()) {
-        (Some(token), None) => Ok(JsonBody(look_at(&state, hash_of_presented(&token).as_ref()))),
+        (Some(token), None) => {
+            Ok(JsonBody(look_at(&state, hash_of_presented(token.as_bytes()).as_ref(), state.sessions.now())))
+        }
         (None, _) => Err(Problem::new(400, "'token' is missing: the token that was presented")),
         (Some(_), Some(_)) => Err(Problem::new(400, "'token' occurs twice: ask about one, or use /introspect/batch")),
     }
@@ -85,13 +88,10 @@ pub fn answer_at_once(state: &AppState, peer: SocketAddr, request: &Whole<'_>, a
     {
         return false;
     }
-    let begun = Instant::now();
-    let Some(token) =
-        request.body.strip_prefix(b"token=").and_then(|token| hash_of_presented(str::from_utf8(token).ok()?))
-    else {
-        return false;
-    };
-    let asker = match presented(state, request.target, request).and_then(|it| judge(state, request.target, &it)) {
+    let (begun, now) = (Instant::now(), state.sessions.now());
+    let Some(token) = request.body.strip_prefix(b"token=").and_then(hash_of_presented) else { return false };
+    let credential = presented(state, request.target, request);
+    let asker = match credential.and_then(|credential| judge(state, request.target, &credential, now)) {
         Some(Asker::User(principal)) => principal,
         Some(Asker::Client(client)) => {
             let Some(principal) = client.with(Scope::Introspect) else { return false };
@@ -104,11 +104,9 @@ pub fn answer_at_once(state: &AppState, peer: SocketAddr, request: &Whole<'_>, a
         return false;
     }
     state.metrics.count_check(Checker::Request, true);
-    let body = look_at(state, Some(&token)).to_json();
-    answer.begin(StatusCode::OK, state.sessions.now());
-    answer.header(CONTENT_TYPE.as_str(), b"application/json");
-    answer.header(CACHE_CONTROL.as_str(), b"no-store");
-    answer.header(X_CONTENT_TYPE_OPTIONS.as_str(), b"nosniff");
+    let body = look_at(state, Some(&token), now).to_json();
+    answer.begin(StatusCode::OK, now);
+    answer.headers("\r\ncontent-type: application/json\r\ncache-control: no-store\r\nx-content-type-options: nosniff");
     answer.end(body.as_bytes());
     state.metrics.count_answer(request.target, StatusCode::OK, begun.elapsed());
     true
@@ -136,13 +134,15 @@ pub async fn introspect_many(
         let many = body.tokens.len();
         return Err(Problem::new(400, format!("'tokens' has {many} tokens: send at most {MOST} at a time")));
     }
-    let results = body.tokens.iter().map(|token| look_at(&state, hash_of_presented(token).as_ref())).collect();
+    let now = state.sessions.now();
+    let results =
+        body.tokens.iter().map(|token| look_at(&state, hash_of_presented(token.as_bytes()).as_ref(), now)).collect();
     Ok(JsonBody(IntrospectedMany { results }))
 }
 
 /// A token that is not good says nothing else, whatever it is; nor does a client token, which is for nobody but us.
-fn look_at(state: &AppState, token: Option<&TokenHash>) -> Introspected {
-    let checked = token.and_then(|hash| state.sessions.check(hash, Activity::User));
+fn look_at(state: &AppState, token: Option<&TokenHash>, now: Timestamp) -> Introspected {
+    let checked = token.and_then(|hash| state.sessions.check(hash, Activity::User, now));
     let token_type = match checked.as_ref().map(|checked| (checked.purpose, checked.session_type)) {
         // Whoever registered it had nobody's word for the name.
         Some((Purpose::Everything, SessionType::Other)) => Some("registered"),

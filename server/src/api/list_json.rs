@@ -1,9 +1,6 @@
 //! A page of the session list as JSON: the answer that REST clients ask for most.
 
-use app::{
-    session::{Session, page::Page},
-    time::Timestamp,
-};
+use app::session::{Session, page::Page};
 
 use crate::json_writer::JsonWriter;
 
@@ -26,15 +23,15 @@ pub(crate) fn to_json(page: &Page) -> String {
 
 fn write_session(json: &mut JsonWriter, session: &Session) {
     json.begin_session(session);
-    write_instant(json, ",\"created_at\":\"", session.created_at);
-    write_instant(json, "\",\"last_active_at\":\"", session.last_active_at);
+    json.instant(",\"created_at\":\"", session.created_at);
+    json.instant("\",\"last_active_at\":\"", session.last_active_at);
     json.raw("\"");
     if let Some(standing) = &session.standing {
         let word = if standing.scopes.is_some() { "client_token" } else { "app_password" };
         json.raw(",\"");
         json.raw(word);
         json.text("\":{\"name\":", &standing.name);
-        write_instant(json, ",\"expires_at\":\"", standing.expires_at);
+        json.instant(",\"expires_at\":\"", standing.expires_at);
         json.raw("\"");
         if let Some(scopes) = standing.scopes {
             json.raw(",\"scopes\":[");
@@ -44,16 +41,6 @@ fn write_session(json: &mut JsonWriter, session: &Session) {
         json.raw("}");
     }
     json.raw("}");
-}
-
-fn write_instant(json: &mut JsonWriter, before: &str, at: Timestamp) {
-    match at.to_rfc_3339().as_ref().and_then(|text| str::from_utf8(text).ok()) {
-        Some(text) => {
-            json.raw(before);
-            json.raw(text);
-        }
-        None => json.display(before, at),
-    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Basic {
     pub fn read(credentials: &str) -> Option<Self> {
         let decoded = BASE64_STANDARD.decode(credentials.trim()).ok()?;
         let (username, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-        Some(Self { username: username.to_owned(), token: hash_of_presented(password)? })
+        Some(Self { username: username.to_owned(), token: hash_of_presented(password.as_bytes())? })
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
         let secret = "0123456789abcdef".repeat(4);
         let read = |text: &str| Basic::read(&BASE64_STANDARD.encode(text));
         let basic = read(&format!("Jürgen:{secret}")).unwrap();
-        assert_eq!((basic.username.as_str(), basic.token), ("Jürgen", hash_of_presented(&secret).unwrap()));
+        assert_eq!((basic.username.as_str(), basic.token), ("Jürgen", hash_of_presented(secret.as_bytes()).unwrap()));
         assert!(read(&format!(":{secret}")).is_some_and(|basic| basic.username.is_empty()));
         for text in [secret.as_str(), "anna:", "anna:password", &format!("anna:b:{secret}"), ""] {
             assert_eq!(read(text), None, "{text}");

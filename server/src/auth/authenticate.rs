@@ -9,6 +9,7 @@ use app::{
         SessionId, SessionType, TokenHash,
         store::{Activity, Checked, Purpose},
     },
+    time::Timestamp,
 };
 use axum::{
     body::Body,
@@ -66,7 +67,7 @@ fn look_at<B>(state: &AppState, request: &mut Request<B>) {
     }
     let path = request.uri().path();
     let Some(credential) = presented(state, path, request.headers()) else { return };
-    let asker = judge(state, path, &credential);
+    let asker = judge(state, path, &credential, state.sessions.now());
     let extensions = request.extensions_mut();
     extensions.insert(Presented(*credential.token()));
     match asker {
@@ -96,15 +97,15 @@ pub enum Asker {
     Client(ClientPrincipal),
 }
 
-/// Who presents a credential with a request to this path; `None` unless it is good there, now.
-pub fn judge(state: &AppState, path: &str, credential: &Credential) -> Option<Asker> {
+/// Who presents a credential with a request to this path; `None` unless it is good there.
+pub fn judge(state: &AppState, path: &str, credential: &Credential, now: Timestamp) -> Option<Asker> {
     let username = match credential {
         Credential::Bearer(_) | Credential::Cookie(_) => None,
         Credential::AppPassword(basic) => Some(&basic.username),
     };
     // Whether an app password is one of the user who is named shows only afterwards.
     let activity = if username.is_some() { Activity::Background } else { activity_of(path) };
-    let checked = state.sessions.check(credential.token(), activity)?;
+    let checked = state.sessions.check(credential.token(), activity, now)?;
     let role = role_in(state, &checked)?;
     let purpose = checked.purpose;
     let is_registered = checked.session_type == SessionType::Other && purpose == Purpose::Everything;
@@ -194,11 +195,12 @@ pub fn presented(state: &AppState, path: &str, headers: &impl HeaderValues) -> O
     match (given.next(), given.next()) {
         (None, _) => hash_of_presented(state.cookie.read(headers)?).map(Credential::Cookie),
         (Some(only), None) => {
-            let (scheme, credentials) = as_text(only)?.split_once(' ')?;
-            if scheme.eq_ignore_ascii_case("bearer") {
+            let space = only.iter().position(|byte| *byte == b' ')?;
+            let (scheme, credentials) = (&only[..space], &only[space + 1..]);
+            if scheme.eq_ignore_ascii_case(b"bearer") {
                 hash_of_presented(credentials).map(Credential::Bearer)
-            } else if is_forward_auth && scheme.eq_ignore_ascii_case("basic") {
-                Basic::read(credentials).map(Credential::AppPassword)
+            } else if is_forward_auth && scheme.eq_ignore_ascii_case(b"basic") {
+                Basic::read(as_text(credentials)?).map(Credential::AppPassword)
             } else {
                 None
             }

@@ -51,21 +51,19 @@ impl SessionCookie {
     }
 
     /// The token in a request's cookies. A cookie that occurs twice is not believed.
-    pub fn read<'a>(&self, headers: &'a impl HeaderValues) -> Option<&'a str> {
+    pub fn read<'a>(&self, headers: &'a impl HeaderValues) -> Option<&'a [u8]> {
         let mut found = self.values(headers);
         let token = found.next()?;
         found.next().is_none().then_some(token)
     }
 
-    fn values<'a>(&self, headers: &'a impl HeaderValues) -> impl Iterator<Item = &'a str> {
+    fn values<'a>(&self, headers: &'a impl HeaderValues) -> impl Iterator<Item = &'a [u8]> {
         let own = self.name();
         headers
             .all(&COOKIE)
             // By bytes: what other applications put beside it need not be ASCII.
             .flat_map(|value| value.split(|byte| *byte == b';'))
-            .filter_map(|cookie| std::str::from_utf8(cookie.trim_ascii()).ok()?.split_once('='))
-            .filter(move |(name, _)| *name == own)
-            .map(|(_, value)| value)
+            .filter_map(move |cookie| cookie.trim_ascii().strip_prefix(own.as_bytes())?.strip_prefix(b"="))
     }
 }
 
@@ -93,11 +91,13 @@ mod tests {
     #[test]
     fn only_the_one_cookie_of_our_name_is_read() {
         let cookie = SessionCookie::Plain;
-        assert_eq!(cookie.read(&headers(&["a=1; keepwatch=x; b=2"])), Some("x"));
+        assert_eq!(cookie.read(&headers(&["a=1; keepwatch=x; b=2"])), Some(&b"x"[..]));
         assert_eq!(cookie.read(&headers(&["__Host-keepwatch=x"])), None);
         let beside = HeaderValue::from_bytes(b"name=J\xfcrgen; keepwatch=x; other=\xc3\xbc").unwrap();
-        assert_eq!(cookie.read(&HeaderMap::from_iter([(COOKIE, beside)])), Some("x"));
+        assert_eq!(cookie.read(&HeaderMap::from_iter([(COOKIE, beside)])), Some(&b"x"[..]));
         assert_eq!(cookie.read(&headers(&["keepwatch=x; keepwatch=y"])), None);
+        let twice = HeaderValue::from_bytes(b"keepwatch=x; keepwatch=\xfc").unwrap();
+        assert_eq!(cookie.read(&HeaderMap::from_iter([(COOKIE, twice)])), None);
         assert_eq!(cookie.read(&headers(&["keepwatch=x", "keepwatch=x"])), None);
     }
 }

@@ -13,33 +13,23 @@ const MOST: usize = 1_024 * 1_024;
 #[derive(Debug, Default)]
 pub struct Answer {
     bytes: Vec<u8>,
-    date: Date,
-}
-
-/// A second, and how HTTP writes it.
-#[derive(Debug, Default)]
-struct Date {
-    seconds: Option<u64>,
-    text: String,
+    /// When the last one was begun, and how: for the rest of a second, most begin the same.
+    begun: Option<(StatusCode, u64)>,
+    beginning: String,
 }
 
 impl Answer {
     /// Begins an answer, over what was written before.
     pub fn begin(&mut self, status: StatusCode, now: Timestamp) {
         let seconds = now.as_millis() / 1_000;
-        if self.date.seconds != Some(seconds) {
-            self.date = Date {
-                seconds: Some(seconds),
-                text: httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)),
-            };
+        if self.begun != Some((status, seconds)) {
+            let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+            let reason = status.canonical_reason().unwrap_or_default();
+            self.beginning = format!("HTTP/1.1 {} {reason}\r\ndate: {date}", status.as_str());
+            self.begun = Some((status, seconds));
         }
         self.bytes.clear();
-        self.add(b"HTTP/1.1 ");
-        self.add(status.as_str().as_bytes());
-        self.add(b" ");
-        self.add(status.canonical_reason().unwrap_or_default().as_bytes());
-        self.add(b"\r\ndate: ");
-        self.bytes.extend_from_slice(self.date.text.as_bytes());
+        self.bytes.extend_from_slice(self.beginning.as_bytes());
     }
 
     /// Adds a header. The value must be one that a header can have.
@@ -48,6 +38,11 @@ impl Answer {
         self.add(name.as_bytes());
         self.add(b": ");
         self.add(value);
+    }
+
+    /// Adds headers that are always the same: each begins with the line break that ends what is before it.
+    pub fn headers(&mut self, lines: &'static str) {
+        self.add(lines.as_bytes());
     }
 
     /// Ends it with its body.

@@ -84,7 +84,7 @@ impl Introspected {
         }
         for (before, at) in [(",\"created_at\":\"", self.created_at), (",\"last_active_at\":\"", self.last_active_at)] {
             at.iter().for_each(|at| {
-                json.display(before, at);
+                json.instant(before, *at);
                 json.raw("\"");
             });
         }
