@@ -32,7 +32,7 @@
 //!   them may succeed afterwards. Floor: eight bytes for each id appended to a file, one fdatasync, and as many removals
 //!   from a hash table of all tokens.
 //!
-//! The program starts itself as a child: as the client of the checks, and to open or to be killed with a store.
+//! The program starts itself as a child: as the client that asks, and to open or to be killed with a store.
 
 #[path = "figures/acks.rs"]
 mod acks;

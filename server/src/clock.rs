@@ -19,12 +19,10 @@ impl Clock for SystemClock {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
         let latest = self.latest.load(Ordering::Relaxed);
-        // Within a millisecond all but one only read it, so that the processors do not wait for one another.
-        let is_news = millis > latest;
-        Timestamp::from_millis(if is_news {
-            self.latest.fetch_max(millis, Ordering::Relaxed).max(millis)
-        } else {
-            latest
-        })
+        // Only whoever is first in a millisecond writes, so that the processors do not wait for one another.
+        if millis <= latest {
+            return Timestamp::from_millis(latest);
+        }
+        Timestamp::from_millis(self.latest.fetch_max(millis, Ordering::Relaxed).max(millis))
     }
 }

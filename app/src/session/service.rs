@@ -144,7 +144,7 @@ impl Sessions {
         NewSession { token_hash, username, session_type, client, server_name, created_at, asker: None, standing: None }
     }
 
-    /// Decides whether a token is good.
+    /// Decides whether a token is good at an instant.
     pub fn check(&self, token: &TokenHash, activity: Activity, now: Timestamp) -> Option<Checked> {
         self.store.check(token, &self.lifetimes, now, activity)
     }

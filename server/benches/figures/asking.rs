@@ -15,7 +15,7 @@ use anyhow::{Context, ensure};
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 
-use crate::{peer::Request, pinned, prepared::Prepared, statistics::percentile};
+use crate::{peer::Request, pinned, prepared::Prepared, process, statistics::percentile};
 
 /// The longest wait for an answer: deleting many takes some products that long.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -50,6 +50,8 @@ pub(crate) struct Answers {
     pub(crate) p50: f64,
     /// And what one of a hundred takes longer than.
     pub(crate) p99: f64,
+    /// The part of the time that the client was at work: close to 1, the rate is its own and not the server's.
+    pub(crate) busy: f64,
 }
 
 /// Has a child ask, on the second core.
@@ -82,7 +84,7 @@ fn ask_all(task: &Task) -> anyhow::Result<Answers> {
         poll.registry().register(&mut asker.stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
     }
     let mut waits = Vec::new();
-    let start = Instant::now();
+    let (start, cpu_at_start) = (Instant::now(), process::cpu_time()?);
     for asker in &mut askers {
         asker.begin(&prepared)?;
     }
@@ -100,17 +102,22 @@ fn ask_all(task: &Task) -> anyhow::Result<Answers> {
                 Until::Each(answers) => asker.answers >= answers,
             };
             if is_enough {
+                // What it hears from now on is no answer.
+                poll.registry().deregister(&mut asker.stream)?;
                 asking -= 1;
             } else {
                 asker.begin(&prepared)?;
             }
         }
     }
+    let seconds = start.elapsed().as_secs_f64();
+    let busy = process::cpu_time()?.saturating_sub(cpu_at_start).as_secs_f64() / seconds;
     Ok(Answers {
         count: waits.len() as u64,
-        seconds: start.elapsed().as_secs_f64(),
+        seconds,
         p50: percentile(&waits, 0.5),
         p99: percentile(&waits, 0.99),
+        busy,
     })
 }
 

@@ -135,7 +135,7 @@ impl Servers {
             until: Until::Each(requests / connections),
         };
         let before = process::cpu_time()?;
-        let asking::Answers { count, seconds, p50, p99 } = asking::ask(&task)?;
+        let asking::Answers { count, seconds, p50, p99, .. } = asking::ask(&task)?;
         let spent = process::cpu_time()?.saturating_sub(before);
         let count = count as f64;
         Ok(Load { answers_per_second: count / seconds, cpu_seconds_each: spent.as_secs_f64() / count, p50, p99 })

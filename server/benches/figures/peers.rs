@@ -73,6 +73,7 @@ const LAUNCHERS: [&str; 8] = [
 struct Round {
     cpu: f64,
     rate: f64,
+    busy: f64,
     p50: f64,
     p99: f64,
 }
@@ -102,6 +103,7 @@ pub(crate) fn measure(arguments: &PeersArgs) -> anyhow::Result<()> {
                 rounds.push(Round {
                     cpu: spent.as_secs_f64() / many.count as f64,
                     rate: many.count as f64 / many.seconds,
+                    busy: many.busy,
                     p50: alone.p50,
                     p99: alone.p99,
                 });
@@ -153,6 +155,7 @@ fn print_table(words: &str, asked: &[(&Peer, &[Request])], rounds: &[Vec<Round>]
             Unit::Ratio.spread(&ratios(|round| round.cpu)),
             Unit::PerSecond.write(of(|round| round.rate)),
             Unit::Ratio.spread(&ratios(|round| round.rate)),
+            Unit::Ratio.write(of(|round| round.busy)),
             Unit::Seconds.write(of(|round| round.p50)),
             Unit::Seconds.write(of(|round| round.p99)),
         ]
@@ -160,9 +163,10 @@ fn print_table(words: &str, asked: &[(&Peer, &[Request])], rounds: &[Vec<Round>]
     let titles = [
         "product",
         "CPU of one",
-        "of Keepwatch's (least..most)",
+        "CPU of Keepwatch's (least..most)",
         "answers",
-        "of Keepwatch's (least..most)",
+        "answers of Keepwatch's (least..most)",
+        "client at work",
         "p50 alone",
         "p99 alone",
     ];

@@ -1,5 +1,5 @@
-//! A request as it is sent, and how its answer is told from a wrong one. Both cost the client less than any server needs for
-//! its part: else the figures would be the client's.
+//! A request as it is sent, and how its answer is told from a wrong one. Both are to cost the client less than a server
+//! needs for its part: else the figures would be the client's.
 
 use anyhow::{Context, ensure};
 use memchr::memmem::Finder;
@@ -44,9 +44,8 @@ impl Prepared {
     pub(crate) fn is_answered(&self, answer: &[u8]) -> anyhow::Result<bool> {
         let expected = self.contains.needle();
         if self.is_raw {
-            let is_whole = answer.len() >= expected.len();
-            ensure!(!is_whole || answer == expected, "the answer is {}", String::from_utf8_lossy(answer));
-            return Ok(is_whole);
+            ensure!(expected.starts_with(answer), "the answer is {}", String::from_utf8_lossy(answer));
+            return Ok(answer.len() == expected.len());
         }
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut head = httparse::Response::new(&mut headers);
@@ -54,7 +53,11 @@ impl Prepared {
         let httparse::Status::Complete(end) = parsed else { return Ok(false) };
         let body = &answer[end..];
         let is_whole = match header(&head, "content-length") {
-            Some(length) => body.len() >= str::from_utf8(length)?.parse().context("a length that is no number")?,
+            Some(length) => {
+                let length: usize = str::from_utf8(length)?.parse().context("a length that is no number")?;
+                ensure!(body.len() <= length, "the answer to {} is longer than it says", self.name);
+                body.len() == length
+            }
             // No content has no length.
             None => {
                 let is_chunked =

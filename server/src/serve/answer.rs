@@ -105,11 +105,16 @@ mod tests {
         let date = "date: Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(text(&answer), format!("HTTP/1.1 200 OK\r\n{date}\r\na: b\r\ncontent-length: 4\r\n\r\nbody"));
 
+        for second in [37, 38] {
+            answer.begin(StatusCode::FORBIDDEN, at(784_111_740 + second));
+            assert_eq!(text(&answer), format!("HTTP/1.1 403 Forbidden\r\ndate: Sun, 06 Nov 1994 08:49:{second} GMT"));
+        }
+
         let response = (StatusCode::UNAUTHORIZED, [("content-length", "9"), ("x", "y")], "no").into_response();
-        answer.write(response, at(784_111_778)).await;
+        answer.write(response, at(784_111_779)).await;
         let written = text(&answer);
         assert!(
-            written.starts_with("HTTP/1.1 401 Unauthorized\r\ndate: Sun, 06 Nov 1994 08:49:38 GMT\r\n"),
+            written.starts_with("HTTP/1.1 401 Unauthorized\r\ndate: Sun, 06 Nov 1994 08:49:39 GMT\r\n"),
             "{written}"
         );
         assert!(written.contains("\r\nx: y\r\n") && written.ends_with("\r\ncontent-length: 2\r\n\r\nno"), "{written}");

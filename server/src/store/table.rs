@@ -1,6 +1,6 @@
 //! The session table: what every check and every list reads.
 //!
-//! Columns, one element for each slot, two indexes that keep only slot numbers, and the default order: about 130 bytes a
+//! Columns, one element for each slot, two indexes of slot numbers, and the default order: about 130 bytes a
 //! session and the texts. A slot whose session has gone is used again. Last-active instants are atomic, so that a touch
 //! needs no more than shared access.
 
@@ -445,7 +445,7 @@ fn bit(at: usize) -> u64 {
 }
 
 /// Sequential numbers spread over all bits (the finalizer of SplitMix64).
-fn hash_of_id(id: u64) -> u64 {
+pub(super) fn hash_of_id(id: u64) -> u64 {
     let mut hash = id;
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
