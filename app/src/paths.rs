@@ -14,6 +14,8 @@ pub const COLUMNS: &str = "/account/columns";
 pub const LIVE: &str = "/live";
 /// What reverse proxies ask before they let a request pass.
 pub const FORWARD_AUTH: &str = "/forward-auth";
+/// The list of all sessions, for REST clients; signing in (POST).
+pub const API_SESSIONS: &str = "/api/v1/sessions";
 /// Where an application asks about a token that it was shown (RFC 7662).
 pub const INTROSPECT: &str = "/api/v1/introspect";
 /// Makes an app password (POST of the plain form).

@@ -16,7 +16,7 @@ use futures_util::future::{Either, ready};
 use http::Request;
 
 use crate::{
-    api::introspect,
+    api::{introspect, sessions::list_at_once},
     forward_auth, router,
     serve::{Answer, Answers, Whole},
     state::AppState,
@@ -42,7 +42,8 @@ impl Answers for Answering {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        match forward_auth::pass(&self.state, &request) {
+        let at_once = || forward_auth::pass(&self.state, &request).or_else(|| list_at_once(&self.state, &request));
+        match catch_unwind(AssertUnwindSafe(at_once)).unwrap_or(None) {
             Some(response) => Either::Left(ready(response)),
             None => Either::Right(self.routes.answer(request)),
         }

@@ -105,8 +105,8 @@ fn assemble(state: AppState) -> (Router, Vec<Route>) {
     routes.add(paths::COLUMNS, Page, &[Method::POST], post(forms::set_columns));
     routes.add(paths::LIVE, Api, &[Method::GET], get(live::upgrade));
 
-    routes.add("/api/v1/sessions", Public, &[Method::POST], post(api::sessions::create));
-    routes.add("/api/v1/sessions", read, &[Method::GET], get(api::sessions::list));
+    routes.add(paths::API_SESSIONS, Public, &[Method::POST], post(api::sessions::create));
+    routes.add(paths::API_SESSIONS, read, &[Method::GET], get(api::sessions::list));
     routes.add("/api/v1/sessions/{id}", read, &[Method::GET], get(api::sessions::show));
     routes.add("/api/v1/sessions/{id}", end, &[Method::DELETE], delete(api::sessions::delete));
     routes.add("/api/v1/sessions/delete", end, &[Method::POST], post(api::sessions::delete_many));

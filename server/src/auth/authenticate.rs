@@ -128,7 +128,8 @@ fn registered_may(state: &AppState, path: &str, principal: &Principal) -> bool {
     path == "/api/v1/session" || paths::is_forward_auth(path) && state.accounts.find(&principal.username).is_none()
 }
 
-fn note_use<B>(state: &AppState, request: &Request<B>, id: SessionId) {
+/// Notes from where a request uses a session that was made to be kept.
+pub fn note_use<B>(state: &AppState, request: &Request<B>, id: SessionId) {
     if let Some(client) = state.proxies.client(request) {
         state.client_notes.note_use(id, client);
     }

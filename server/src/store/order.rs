@@ -173,11 +173,14 @@ impl Order {
         of_type: OfType,
         columns: Columns<'a>,
     ) -> impl DoubleEndedIterator<Item = Slot> + 'a {
+        let entries = &self.blocks[block as usize].entries;
+        // Each look at a session waits for memory: a page in the middle would wait for all that it skips.
+        let none_is_left_behind = self.counts[block as usize].iter().sum::<u32>() as usize == entries.len();
         let is_meant = move |entry: &&Entry| {
-            self.is_live(block, entry, columns)
+            (none_is_left_behind || self.is_live(block, entry, columns))
                 && of_type.is_none_or(|one| usize::from(columns.types[entry.slot as usize]) == one)
         };
-        self.blocks[block as usize].entries.iter().filter(is_meant).map(|entry| entry.slot)
+        entries.iter().filter(is_meant).map(|entry| entry.slot)
     }
 
     /// Whether an entry is that of a session which stands here, not one left behind.
