@@ -4,8 +4,6 @@
 //! gives exactly a fresh read. Every frame names its view by [`View::key`], so that a tab passes over frames of a view
 //! it has left.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -148,8 +146,14 @@ impl Snapshot {
     pub fn patch_to(&self, next: &Self) -> Option<Patch> {
         let ids = |snapshot: &Self| snapshot.sessions.iter().map(|session| session.id).collect::<Vec<_>>();
         let (before, after) = (ids(self), ids(next));
-        let known: HashMap<_, _> = self.sessions.iter().map(|session| (session.id, session)).collect();
-        let is_known = |session: &&Session| known.get(&session.id).is_some_and(|known| known == session);
+        // Rows move together: the next is nearly always the one behind the last that was found.
+        let mut expected = 0;
+        let mut is_known = |session: &&Session| {
+            let is_there = before.get(expected) == Some(&session.id);
+            let place = if is_there { Some(expected) } else { before.iter().position(|id| *id == session.id) };
+            expected = place.map_or(expected, |place| place + 1);
+            place.is_some_and(|place| self.sessions[place] == **session)
+        };
         let changed: Vec<_> = next.sessions.iter().filter(|session| !is_known(session)).cloned().collect();
         let same = changed.is_empty()
             && before == after

@@ -121,7 +121,7 @@ impl LiveHub {
         }
         // Revisions are followed from before the first read, so that no change falls between the two.
         let revisions = store.revisions();
-        let first = Arc::new(self.read(&view, &[]).await?);
+        let first = Arc::new(self.read(&view, view.key(), &[]).await?);
         let (frames, receiver) = watch::channel(Arc::new(Frame::new(0, first.clone(), Patch::default())));
         let followed = Followed { frames, read_up_to: watch::Sender::new(first.revision), hurry: Arc::default() };
         let before_us = {
@@ -174,7 +174,7 @@ impl LiveHub {
                 due = next_due(&mut revisions, depends_on_time) => if !due { return },
             }
             // What cannot be read is shown as it was; the log says why.
-            if let Some(next) = self.read(&view, &state.sessions).await {
+            if let Some(next) = self.read(&view, state.view, &state.sessions).await {
                 let read = next.revision;
                 if let Some(change) = state.patch_to(&next) {
                     number += 1;
@@ -197,14 +197,14 @@ impl LiveHub {
         unwatched
     }
 
-    async fn read(&self, view: &Watched, before: &[Session]) -> Option<Snapshot> {
+    async fn read(&self, view: &Watched, key: u32, before: &[Session]) -> Option<Snapshot> {
         let before: Vec<_> = before.iter().map(|session| session.id).collect();
         if view.is_read_at_once() {
-            return Some(read(&self.sessions, view, &before));
+            return Some(read(&self.sessions, view, key, &before));
         }
         let (sessions, view) = (self.sessions.clone(), view.clone());
         // One pass over a million sessions takes milliseconds: not on the async threads.
-        tokio::task::spawn_blocking(move || read(&sessions, &view, &before)).await.ok()
+        tokio::task::spawn_blocking(move || read(&sessions, &view, key, &before)).await.ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Watched, Followed>> {
@@ -229,6 +229,14 @@ impl Watched {
         matches!(self, Self::List(View { query, held: None }) if query.is_in_kept_order())
     }
 
+    /// By what its tabs know it; 0 for one's own sessions.
+    fn key(&self) -> u32 {
+        match self {
+            Self::List(view) => view.key(),
+            Self::Own(_) => 0,
+        }
+    }
+
     fn depends_on_time(&self) -> bool {
         match self {
             Self::List(view) => view.query.filter.understood().is_ok_and(|search| search.depends_on_time()),
@@ -237,9 +245,9 @@ impl Watched {
     }
 }
 
-fn read(sessions: &Sessions, view: &Watched, before: &[SessionId]) -> Snapshot {
+fn read(sessions: &Sessions, view: &Watched, key: u32, before: &[SessionId]) -> Snapshot {
     match view {
-        Watched::List(view) => read_list(sessions, view),
+        Watched::List(view) => Snapshot { view: key, ..read_list(sessions, view) },
         Watched::Own(username) => read_own(sessions, username, before),
     }
 }
@@ -264,7 +272,6 @@ fn read_list(sessions: &Sessions, view: &View) -> Snapshot {
         Some(held) => (store.count_newer(&view.query.filter, held.as_of, now), store.get_many(&held.ids)),
     };
     Snapshot {
-        view: view.key(),
         now,
         revision: page.revision,
         counts: page.counts,
@@ -272,5 +279,6 @@ fn read_list(sessions: &Sessions, view: &View) -> Snapshot {
         as_of: page.as_of,
         newer,
         sessions: rows,
+        ..Snapshot::default()
     }
 }
