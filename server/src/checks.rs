@@ -22,8 +22,9 @@ use crate::{
     state::AppState,
 };
 
-/// What answers the requests of the whole server: its routes, but for checks that are good, which are answered without
-/// them. Whatever else there is to say of a check, the routes say.
+/// What answers the requests of the whole server: its routes, but for checks that are good and pages of the list in an order
+/// that is kept up, which are answered without them. Whatever else there is to say, the routes say, also after a panic: one
+/// of their answers is 500.
 #[derive(Clone)]
 pub struct Answering {
     state: AppState,
@@ -58,7 +59,6 @@ impl Answers for Answering {
                 forward_auth::pass_at_once(&self.state, whole, answer)
                     || introspect::answer_at_once(&self.state, peer, whole, answer)
             };
-            // After a panic the routes are asked: one of theirs is an answer, 500.
             let is_answered = catch_unwind(AssertUnwindSafe(answer_it)).unwrap_or(false);
             if is_answered { Some(None) } else { whole.to_request().map(Some) }
         };

@@ -7,7 +7,7 @@ use app::{
     paths,
     principal::Principal,
     scope::Scope,
-    session::{Client, Session, SessionId, SessionType, query::SessionQuery},
+    session::{Client, Session, SessionId, SessionType, page::Page, query::SessionQuery},
 };
 use axum::{
     Extension, Json as JsonBody,
@@ -130,14 +130,14 @@ pub async fn list(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
     RawQuery(query): RawQuery,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     let query = SessionQuery::parse(&query.unwrap_or_default()).map_err(AppError::from)?;
     let page = state.sessions.list(&asker, &query)?;
-    Ok(([(CONTENT_TYPE, "application/json")], list_json::to_json(&page)))
+    Ok(listed(&page))
 }
 
-/// Answers for a part of the list that is in order already, without the way through the routes: that takes longer than to
-/// read it. `None` for all others, and for whoever may not read it: the routes say why.
+/// The answer to a request for a part of the list in an order that is kept up. To read such a part takes less time than the
+/// way through the routes. `None` for all others, and for whoever may not read it: the routes say why.
 pub fn list_at_once<B>(state: &AppState, request: &Request<B>) -> Option<Response> {
     let path = request.uri().path();
     if request.method() != Method::GET || path != paths::API_SESSIONS {
@@ -159,10 +159,14 @@ pub fn list_at_once<B>(state: &AppState, request: &Request<B>) -> Option<Respons
     };
     let page = state.sessions.list(&asker, &query).ok()?;
     state.metrics.count_check(Checker::Request, true);
-    let mut response = ([(CONTENT_TYPE, "application/json")], list_json::to_json(&page)).into_response();
+    let mut response = listed(&page);
     headers::protect(state, response.headers_mut());
     state.metrics.count_answer(path, response.status(), begun.elapsed());
     Some(response)
+}
+
+fn listed(page: &Page) -> Response {
+    ([(CONTENT_TYPE, "application/json")], list_json::to_json(page)).into_response()
 }
 
 /// One session.

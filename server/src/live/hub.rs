@@ -229,7 +229,8 @@ impl Watched {
         matches!(self, Self::List(View { query, held: None }) if query.is_in_kept_order())
     }
 
-    /// By what its tabs know it; 0 for one's own sessions.
+    /// The short name that its tabs know it by; 0 for one's own sessions. Made from its JSON: once for a view, not for each
+    /// frame.
     fn key(&self) -> u32 {
         match self {
             Self::List(view) => view.key(),
@@ -247,7 +248,7 @@ impl Watched {
 
 fn read(sessions: &Sessions, view: &Watched, key: u32, before: &[SessionId]) -> Snapshot {
     match view {
-        Watched::List(view) => Snapshot { view: key, ..read_list(sessions, view) },
+        Watched::List(view) => read_list(sessions, view, key),
         Watched::Own(username) => read_own(sessions, username, before),
     }
 }
@@ -264,7 +265,7 @@ fn read_own(sessions: &Sessions, username: &str, before: &[SessionId]) -> Snapsh
     Snapshot { now, revision, sessions: own, ..Snapshot::default() }
 }
 
-fn read_list(sessions: &Sessions, view: &View) -> Snapshot {
+fn read_list(sessions: &Sessions, view: &View, key: u32) -> Snapshot {
     let (store, now) = (sessions.store(), sessions.now());
     let page = store.list(&view.query, sessions.lifetimes(), now);
     let (newer, rows) = match &view.held {
@@ -272,6 +273,7 @@ fn read_list(sessions: &Sessions, view: &View) -> Snapshot {
         Some(held) => (store.count_newer(&view.query.filter, held.as_of, now), store.get_many(&held.ids)),
     };
     Snapshot {
+        view: key,
         now,
         revision: page.revision,
         counts: page.counts,
@@ -279,6 +281,5 @@ fn read_list(sessions: &Sessions, view: &View) -> Snapshot {
         as_of: page.as_of,
         newer,
         sessions: rows,
-        ..Snapshot::default()
     }
 }

@@ -233,21 +233,27 @@ async fn the_use_of_a_client_token_is_noted() {
     let server = TestServer::start().await;
     let address = listen(&server).await;
     let (admin, anna) = (server.admin().await, server.signed_in("anna", SessionType::Browser).await);
-    let wish = json!({"name": "gate", "expires_in_days": 1, "scopes": ["introspect"]});
-    let made = admin.post("/api/v1/client-tokens", wish).await.json();
-    let headers = format!("Authorization: Bearer {}\r\nUser-Agent: gate/2\r\n", made["token"].as_str().unwrap());
-    let request = introspect(&headers, &format!("token={}", anna.token.clone().unwrap()));
-    let reply = block_in_place(|| Connection::open(address).ask(&request)).unwrap();
-    assert!(reply.status == 200 && !reply.is_of_routes(), "{reply:?}");
-    let path = format!("/api/v1/sessions/{}", made["session"]["id"]);
-    for _ in 0..200 {
-        let session = admin.get(&path).await.json();
-        if session["user_agent"] == "gate/2" && session["address"] == "127.0.0.1" {
-            return;
+    let anna = format!("token={}", anna.token.clone().unwrap());
+    let list = |headers: &str| format!("GET /api/v1/sessions HTTP/1.1\r\n{headers}\r\n");
+    for scope in ["introspect", "sessions:read"] {
+        let wish = json!({"name": "gate", "expires_in_days": 1, "scopes": [scope]});
+        let made = admin.post("/api/v1/client-tokens", wish).await.json();
+        let headers = format!("Authorization: Bearer {}\r\nUser-Agent: gate/2\r\n", made["token"].as_str().unwrap());
+        let request = if scope == "introspect" { introspect(&headers, &anna) } else { list(&headers) };
+        let reply = block_in_place(|| Connection::open(address).ask(&request)).unwrap();
+        assert!(reply.status == 200 && reply.is_of_routes() == (scope != "introspect"), "{reply:?}");
+        let path = format!("/api/v1/sessions/{}", made["session"]["id"]);
+        let mut tries = 0;
+        loop {
+            let session = admin.get(&path).await.json();
+            if session["user_agent"] == "gate/2" && session["address"] == "127.0.0.1" {
+                break;
+            }
+            assert!(tries < 200, "the use of {scope} is not noted");
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("not noted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -477,6 +483,17 @@ async fn a_list_that_is_answered_at_once_is_what_the_routes_answer() {
         "?sort=nobody",
         "?first=-1",
     ];
+    let counted = async || {
+        let text = admin.get("/metrics").await.text;
+        let is_meant =
+            |line: &&str| line.starts_with("keepwatch_checks_total") || line.starts_with("keepwatch_answers_total");
+        let counts = text.lines().filter(is_meant).filter_map(|line| line.rsplit_once(' '));
+        counts.map(|(_, count)| count.parse().unwrap()).collect::<Vec<u64>>()
+    };
+    let grown = |before: &[u64], after: &[u64]| -> Vec<_> {
+        assert_eq!(before.len(), after.len());
+        after.iter().zip(before).map(|(after, before)| after - before).collect()
+    };
     let mut at_once = Vec::new();
     for method in ["GET", "HEAD", "DELETE"] {
         for (name, credential) in &ways {
@@ -484,8 +501,11 @@ async fn a_list_that_is_answered_at_once_is_what_the_routes_answer() {
                 let target = format!("/api/v1/sessions{query}");
                 let request = || Request::builder().method(method).uri(&target).header(name, credential);
                 let request = || request().body(Body::empty()).unwrap();
+                let before = counted().await;
                 let Some(ours) = list_at_once(&server.state, &request()) else { continue };
+                let between = counted().await;
                 let routes = server.router.clone().oneshot(request()).await.unwrap();
+                assert_eq!(grown(&between, &counted().await), grown(&before, &between), "{target} {credential}");
                 assert_eq!(ours.status(), routes.status(), "{target} {credential}");
                 let headers = |headers: &HeaderMap| {
                     let mut headers = headers.clone();
