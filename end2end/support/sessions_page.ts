@@ -85,8 +85,7 @@ export class SessionsPage {
   }
 
   async chooseType(name: TypeFilter): Promise<void> {
-    // The label, as a user would: the radio itself may be drawn by it.
-    await this.page.locator("label").filter({ hasText: new RegExp(`^\\s*${name}`) }).click();
+    await this.page.getByRole("radio", { name, exact: true }).check();
     if (!this.javaScript) await this.page.getByRole("button", { name: "Search", exact: true }).click();
   }
 
