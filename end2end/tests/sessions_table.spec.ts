@@ -138,6 +138,15 @@ test("rows that are not shown any more cannot be selected", async ({ admin, admi
   await expect(admin.deleteSelected).toBeHidden();
 });
 
+test("the search is one key away, also with Caps Lock", async ({ admin }) => {
+  await admin.open();
+  for (const key of ["Control+k", "Control+K"]) {
+    await admin.page.getByRole("radio", { name: "All", exact: true }).focus();
+    await admin.page.keyboard.press(key);
+    await expect(admin.searchBox).toBeFocused();
+  }
+});
+
 test.describe("the filter", { tag: "@basic" }, () => {
   test("shows the sessions of one type", async ({ admin, adminApi, server }) => {
     await Api.signIn(server, "type-anna");

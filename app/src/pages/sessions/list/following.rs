@@ -148,10 +148,11 @@ impl List {
         let Ok(event) = event.dyn_into::<KeyboardEvent>() else {
             return;
         };
-        let is_command = event.ctrl_key() || event.meta_key();
+        let is_command = (event.ctrl_key() || event.meta_key()) && !event.shift_key();
         match (event.key().as_str(), self.elements.search.get_untracked()) {
             // Not a letter alone: whoever speaks to the browser would set it off (WCAG 2.1.4).
-            ("k", Some(search)) if is_command => {
+            // Caps Lock makes it a capital.
+            ("k" | "K", Some(search)) if is_command => {
                 event.prevent_default();
                 _ = search.focus();
             }
