@@ -12,6 +12,7 @@ mod command;
 mod configuration;
 mod events;
 mod forward_auth;
+mod list_at_once;
 mod live;
 mod metrics;
 mod pages;
