@@ -5,11 +5,11 @@ use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module, ModuleConfig};
 
 use crate::steps::say;
 
-/// Parts of the names of functions that never run: hydration that waits for suspended parts, of which no page has any,
-/// and hydration of templates, which no view is. Views carry both behind pointers, so that no compiler can tell. The
-/// compiler must not have folded functions that are alike into one, which then runs under another's name
-/// (`-Zmerge-functions=disabled`).
-const NEVER_RUN: [&str; 2] = ["hydrate_async", "hydrate_from_template"];
+/// Parts of the names of functions that never run: hydration that waits for suspended parts, of which no page has any;
+/// hydration of templates, which no view is; and streams as bodies of server functions, of which none has one. Views carry
+/// the first two behind pointers, and JavaScript could call the third, so that no compiler can tell. The compiler must not
+/// have folded functions that are alike into one, which then runs under another's name (`-Zmerge-functions=disabled`).
+const NEVER_RUN: [&str; 3] = ["hydrate_async", "hydrate_from_template", "into_underlying_"];
 
 /// Has each function that never runs do nothing but trap. What only they call goes with them in the next pass.
 ///
@@ -30,7 +30,8 @@ pub(crate) fn prune(wasm: &[u8]) -> Result<Module> {
 
 /// The functions in whose names this occurs.
 fn functions(module: &Module, part: &str) -> Vec<FunctionId> {
-    let is_meant = |name: &String| name.contains(part);
+    // wasm-bindgen itself runs the functions that describe others to it.
+    let is_meant = |name: &String| name.contains(part) && !name.contains("describe");
     let functions = module.funcs.iter_local().map(|(id, _)| id);
     functions.filter(|id| module.funcs.get(*id).name.as_ref().is_some_and(is_meant)).collect()
 }

@@ -11,6 +11,8 @@ use crate::files;
 
 /// How the names begin that only these two files know.
 const INTERNAL: &str = "__wb";
+/// Part of the names of what JavaScript could call and does not: streams as bodies of server functions.
+const UNCALLED: &str = "intounderlying";
 
 /// Gives every import of the WebAssembly a short name, in both files.
 ///
@@ -21,6 +23,9 @@ pub(crate) fn shorten(bound: &Bound) -> Result<()> {
         .parse(&files::read(&bound.wasm)?)
         .map_err(|error| anyhow!("the console cannot be read: {error:#}"))?;
     let mut js = text(&bound.js)?;
+    let uncalled: Vec<_> =
+        module.exports.iter().filter(|export| export.name.contains(UNCALLED)).map(|export| export.id()).collect();
+    uncalled.into_iter().for_each(|export| module.exports.delete(export));
     let mut names: Vec<_> = module.imports.iter_mut().filter(|import| import.name.starts_with(INTERNAL)).collect();
     // The longest first: none is then part of one that is still to be renamed.
     names.sort_by_key(|import| std::cmp::Reverse(import.name.len()));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::files;
 use crate::node::Node;
 use crate::steps::run_quietly;
 
@@ -35,9 +36,14 @@ pub(crate) fn wasm(node: &Node, file: &Path) -> Result<()> {
     run_quietly(node.tool("wasm-opt").args(WASM_OPT).arg(file).arg("-o").arg(file)).map(drop)
 }
 
-/// Rewrites a JavaScript module in place. The format is named so that names at the top level are shortened too.
+/// Rewrites the module that loads the WebAssembly in place: what the document does not import is left out. The format is
+/// named so that names at the top level are shortened too.
 pub(crate) fn js(node: &Node, file: &Path) -> Result<()> {
-    text(node, &["--format=esm"], file)
+    let entry = file.with_extension("entry.js");
+    let module = file.file_name().unwrap_or_default().to_string_lossy();
+    files::write(&entry, format!("export {{ default, hydrate }} from \"./{module}\";"))?;
+    text(node, &["--bundle", "--format=esm"], &entry)?;
+    files::write(file, files::read(&entry)?)
 }
 
 /// Rewrites a style sheet in place.

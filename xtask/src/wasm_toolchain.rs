@@ -14,6 +14,13 @@ use crate::workspace::Workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// Has cargo build the standard library too, from the source that the compiler brings. Unstable, as are some of [`FLAGS`].
+const BUILD_STANDARD_LIBRARY: [&str; 2] = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
+
+/// What a standard library that is built along makes possible, 3 % smaller: a panic ends the page's code at once and says
+/// nothing. The browser's log then has a `RuntimeError`.
+const FLAGS_WITH_STANDARD_LIBRARY: [&str; 2] = ["-Zunstable-options", "-Cpanic=immediate-abort"];
+
 /// How the console is compiled. The first is what `.cargo/config.toml` says for all. Then, 4 % smaller: a panic says its
 /// message without the place in the source, and values that are no texts say nothing (`{:?}`). Last: no two functions
 /// become one under either's name, so that functions can be told by theirs. All three are unstable, hence
@@ -27,17 +34,22 @@ const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
 /// A compiler that can make WebAssembly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compiler {
-    /// The one that runs this build.
+    /// The one that runs this build, with its own standard library for the browser.
     Running,
+    /// The one that runs this build; the standard library is built along with the console: without what only speed needs
+    /// and without places in its panics, 6 % smaller.
+    RunningWithSource,
     /// Debian's, which builds the standard library itself.
     Distribution,
 }
 
-/// What is known about the machine. The last two are only asked while no compiler is found, and say no once tried.
+/// What is known about the machine. The last three are only asked while they matter, and say no once tried.
 #[derive(Clone, Copy, Debug, Default)]
 struct Facts {
+    running_has_source: bool,
     running_has_target: bool,
     distribution_is_installed: bool,
+    source_can_be_tried: bool,
     rustup_can_be_tried: bool,
     apt: Option<Apt>,
 }
@@ -45,15 +57,18 @@ struct Facts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Use(Compiler),
+    AddSource,
     AddTarget,
     InstallDistribution(Apt),
     GiveUp,
 }
 
-/// What is there is used before anything is fetched, and rustup's target is fetched before a second compiler.
+/// A compiler that is there is used before another is fetched, and rustup's target is fetched before a second compiler.
 fn next_step(facts: Facts) -> Step {
-    if facts.running_has_target {
-        Step::Use(Compiler::Running)
+    if facts.running_has_source {
+        Step::Use(Compiler::RunningWithSource)
+    } else if facts.running_has_target {
+        if facts.source_can_be_tried { Step::AddSource } else { Step::Use(Compiler::Running) }
     } else if facts.distribution_is_installed {
         Step::Use(Compiler::Distribution)
     } else if facts.rustup_can_be_tried {
@@ -71,37 +86,53 @@ fn next_step(facts: Facts) -> Step {
 /// # Errors
 /// No compiler could be found or set up, or the package does not compile.
 pub(crate) fn build_frontend(workspace: &Workspace) -> Result<PathBuf> {
-    let mut cargo = match find(workspace)? {
-        Compiler::Running => workspace.cargo("build"),
+    let target_folder = workspace.target("wasm");
+    let compiler = find(workspace, !target_folder.exists())?;
+    let mut cargo = match compiler {
+        Compiler::Running | Compiler::RunningWithSource => workspace.cargo("build"),
         Compiler::Distribution => {
             say("building the console with Debian's compiler");
-            distribution_rust::cargo_build(workspace)
+            distribution_rust::cargo(workspace, "build")
         }
     };
-    let target_folder = workspace.target("wasm");
+    let mut flags = FLAGS.to_vec();
+    if compiler == Compiler::Running {
+        flags.extend(["--cfg", "panics_are_told"]);
+    } else {
+        cargo.args(BUILD_STANDARD_LIBRARY);
+        flags.extend(FLAGS_WITH_STANDARD_LIBRARY);
+    }
     cargo.args(["-p", "frontend", "--target", TARGET, "--profile", "wasm-release"]);
-    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));
+    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     run(cargo.arg("--target-dir").arg(&target_folder))?;
     Ok(target_folder.join(TARGET).join("wasm-release").join("frontend.wasm"))
 }
 
-fn find(workspace: &Workspace) -> Result<Compiler> {
-    let (mut rustup_was_tried, mut apt_was_tried) = (false, false);
+/// Fetches what is missing: the source of the standard library, which the build can do without, only at the first build.
+fn find(workspace: &Workspace, is_first_build: bool) -> Result<Compiler> {
+    let (mut source_was_tried, mut rustup_was_tried, mut apt_was_tried) = (!is_first_build, false, false);
     loop {
         let mut facts = Facts {
-            running_has_target: running_has_target(workspace),
+            running_has_source: running_has(workspace, "src/rust/library/Cargo.lock"),
+            running_has_target: running_has(workspace, &format!("{TARGET}/lib")),
             distribution_is_installed: distribution_rust::is_installed(),
             ..Facts::default()
         };
-        if !facts.running_has_target && !facts.distribution_is_installed {
+        if facts.running_has_target && !facts.running_has_source {
+            facts.source_can_be_tried = !source_was_tried && starts("rustup");
+        } else if !facts.running_has_source && !facts.distribution_is_installed {
             facts.rustup_can_be_tried = !rustup_was_tried && starts("rustup");
             facts.apt = if apt_was_tried { None } else { Apt::find() };
         }
         let attempt = match next_step(facts) {
             Step::Use(compiler) => return Ok(compiler),
+            Step::AddSource => {
+                source_was_tried = true;
+                add_with_rustup(workspace, ["component", "add", "rust-src"])
+            }
             Step::AddTarget => {
                 rustup_was_tried = true;
-                add_target(workspace)
+                add_with_rustup(workspace, ["target", "add", TARGET])
             }
             Step::InstallDistribution(apt) => {
                 apt_was_tried = true;
@@ -119,15 +150,16 @@ fn find(workspace: &Workspace) -> Result<Compiler> {
     }
 }
 
-fn running_has_target(workspace: &Workspace) -> bool {
+/// Whether the running compiler has this among its libraries.
+fn running_has(workspace: &Workspace, part: &str) -> bool {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     answer(Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace.root()))
-        .is_some_and(|sysroot| Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib").is_dir())
+        .is_some_and(|sysroot| Path::new(sysroot.trim()).join("lib/rustlib").join(part).exists())
 }
 
-fn add_target(workspace: &Workspace) -> Result<()> {
-    say(format!("adding the target {TARGET} with rustup"));
-    run_within(RUSTUP_LIMIT, Command::new("rustup").args(["target", "add", TARGET]).current_dir(workspace.root()))
+fn add_with_rustup(workspace: &Workspace, what: [&str; 3]) -> Result<()> {
+    say(format!("rustup {}", what.join(" ")));
+    run_within(RUSTUP_LIMIT, Command::new("rustup").args(what).current_dir(workspace.root()))
 }
 
 #[cfg(test)]
@@ -135,8 +167,10 @@ mod tests {
     use super::*;
 
     const BARE: Facts = Facts {
+        running_has_source: false,
         running_has_target: false,
         distribution_is_installed: false,
+        source_can_be_tried: true,
         rustup_can_be_tried: true,
         apt: Some(Apt::AsRoot),
     };
@@ -144,7 +178,9 @@ mod tests {
     #[test]
     fn the_running_compiler_comes_first() {
         let facts = Facts { running_has_target: true, distribution_is_installed: true, ..BARE };
-        assert_eq!(next_step(facts), Step::Use(Compiler::Running));
+        assert_eq!(next_step(facts), Step::AddSource);
+        assert_eq!(next_step(Facts { source_can_be_tried: false, ..facts }), Step::Use(Compiler::Running));
+        assert_eq!(next_step(Facts { running_has_source: true, ..facts }), Step::Use(Compiler::RunningWithSource));
     }
 
     #[test]
