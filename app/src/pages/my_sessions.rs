@@ -29,6 +29,7 @@ use crate::{
 /// One's own sessions as the page shows them. A handle: copies are the same.
 #[derive(Clone, Copy)]
 struct Own {
+    /// Only ever grows: a row stands in its place as long as the page lives, so that what has the keyboard keeps it.
     rows: RwSignal<Vec<Row>>,
     current: SessionId,
     clock: Clock,
@@ -43,6 +44,10 @@ struct Own {
 struct Row {
     id: SessionId,
     session: RwSignal<Session>,
+    /// Whether it has ended: then nothing stands in its place.
+    is_over: RwSignal<bool>,
+    /// Whether the user has asked to end it.
+    is_ending: RwSignal<bool>,
 }
 
 /// See [`MySessionsData`].
@@ -72,9 +77,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
                     <caption class="visually-hidden">"My sessions"</caption>
                     <OwnHead/>
                     <tbody role="rowgroup" class="rows">
-                        <For each=move || own.rows.get() key=|row| row.id let:row>
-                            <OwnSession own row/>
-                        </For>
+                        {move || own.rows.get().into_iter().map(|row| own_row(own, row)).collect::<Vec<_>>()}
                     </tbody>
                 </table>
             </div>
@@ -85,7 +88,8 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
 
 impl Row {
     fn new(session: Session) -> Self {
-        Self { id: session.id, session: RwSignal::new(session) }
+        let (is_over, is_ending) = (RwSignal::new(false), RwSignal::new(false));
+        Self { id: session.id, session: RwSignal::new(session), is_over, is_ending }
     }
 
     fn text(self, of: fn(&Session) -> String) -> Text {
@@ -125,7 +129,13 @@ impl Own {
     /// The rows stay in their order: what is new comes last, what has ended goes.
     fn show(self, sessions: Vec<Session>) {
         let mut rows = self.rows.get_untracked();
-        rows.retain(|row| sessions.iter().any(|session| session.id == row.id));
+        for row in &rows {
+            let is_over = !sessions.iter().any(|session| session.id == row.id);
+            if is_over != row.is_over.get_untracked() {
+                row.is_over.set(is_over);
+            }
+        }
+        let before = rows.len();
         for session in sessions {
             match rows.iter().find(|row| row.id == session.id) {
                 Some(row) if row.session.with_untracked(|shown| *shown == session) => {}
@@ -133,35 +143,27 @@ impl Own {
                 None => rows.push(Row::new(session)),
             }
         }
-        self.set(rows);
-    }
-
-    fn set(self, rows: Vec<Row>) {
-        let is_same =
-            self.rows.with_untracked(|shown| shown.iter().map(|row| row.id).eq(rows.iter().map(|row| row.id)));
-        if !is_same {
+        if rows.len() > before {
             self.rows.set(rows);
         }
     }
 
-    fn end(self, id: SessionId, is_under_way: RwSignal<bool>) {
-        is_under_way.set(true);
+    fn end(self, row: Row) {
+        row.is_ending.set(true);
         spawn_local(async move {
-            match end_own_session(id).await {
+            match end_own_session(row.id).await {
                 Ok(()) => {
                     // The button goes with its row: the keyboard stays at the table.
                     if let Some(sheet) = self.sheet.get_untracked() {
                         browser::focus(&sheet);
                     }
-                    let others =
-                        self.rows.with_untracked(|rows| rows.iter().copied().filter(|row| row.id != id).collect());
-                    self.set(others);
+                    row.is_over.set(true);
                     self.status.say("Session ended.".to_owned());
                 }
                 Err(error) if browser::is_signed_out(&error) => {}
                 Err(error) => {
                     self.status.say(failure(&error));
-                    is_under_way.set(false);
+                    row.is_ending.set(false);
                 }
             }
         });
@@ -187,8 +189,11 @@ fn OwnHead() -> impl IntoView {
     }
 }
 
-#[component]
-fn OwnSession(own: Own, row: Row) -> impl IntoView {
+fn own_row(own: Own, row: Row) -> AnyView {
+    (move || (!row.is_over.get()).then(|| own_session(own, row))).into_any()
+}
+
+fn own_session(own: Own, row: Row) -> AnyView {
     let is_current = row.id == own.current;
     // The one in use ends with "Sign out" in the menu.
     let end = (!is_current).then(|| view! { <End own row/> });
@@ -218,14 +223,14 @@ fn OwnSession(own: Own, row: Row) -> impl IntoView {
             <td role="cell" class="actions">{end}</td>
         </tr>
     }
+    .into_any()
 }
 
 #[component]
 fn End(own: Own, row: Row) -> impl IntoView {
-    let is_under_way = RwSignal::new(false);
     let end = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        own.end(row.id, is_under_way);
+        own.end(row);
     };
     view! {
         <form method="post" action=paths::MY_SESSIONS on:submit=end>
@@ -234,7 +239,7 @@ fn End(own: Own, row: Row) -> impl IntoView {
                 type="submit"
                 class="button"
                 aria-label=row.text(name)
-                disabled=flag(move || is_under_way.get())
+                disabled=flag(move || row.is_ending.get())
             >
                 "End"
             </button>
