@@ -5,15 +5,20 @@
 
 use leptos::prelude::*;
 
-use crate::pages::{
-    MessageData, PageData, message::MessagePage, my_sessions::MySessionsPage, sessions::SessionsPage,
-    sign_in::SignInPage, users::UsersPage,
+use crate::{
+    pages::{
+        MessageData, PageData, message::MessagePage, my_sessions::MySessionsPage, sessions::SessionsPage,
+        sign_in::SignInPage, users::UsersPage,
+    },
+    wire::{decode, encode, from_text, to_text},
 };
 
 /// The page that the document shows.
 #[component]
 pub fn App() -> impl IntoView {
-    let data = match use_context::<PageData>() {
+    // In the browser there is none, and a copy of every page's data need not be compiled.
+    let provided = if cfg!(feature = "ssr") { use_context::<PageData>() } else { None };
+    let data = match provided {
         Some(data) if !is_scripted(&data) => data,
         data => carried(data),
     };
@@ -37,9 +42,8 @@ pub(crate) fn is_scripted(data: &PageData) -> bool {
 
 /// The data on its way from the server to the browser: the document carries it.
 fn carried(data: Option<PageData>) -> PageData {
-    let json = SharedValue::new_str(|| serde_json::to_string(&data).unwrap_or_default()).into_inner();
-    // From bytes, as all that the page reads: reading texts as well would be compiled besides.
-    data.or_else(|| serde_json::from_slice(json.as_bytes()).unwrap_or_default()).unwrap_or_else(not_found)
+    let text = SharedValue::new_str(|| to_text(&encode(&data))).into_inner();
+    data.or_else(|| decode(&from_text(&text)).unwrap_or_default()).unwrap_or_else(not_found)
 }
 
 fn not_found() -> PageData {

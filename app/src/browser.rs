@@ -8,10 +8,12 @@ pub(crate) mod channel;
 use std::time::Duration;
 
 use gloo_timers::callback::{Interval, Timeout};
-use js_sys::{Date, Function};
+use js_sys::{Date, Function, Object, Reflect, Uint8Array};
 use leptos::prelude::{document, window};
+use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
-use web_sys::{Element, Event, EventTarget, FocusOptions, HtmlElement, HtmlInputElement};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Element, Event, EventTarget, FocusOptions, HtmlElement, HtmlInputElement, RequestInit, Response};
 
 use crate::{error::AppError, paths, session::SessionId, time::Timestamp};
 
@@ -80,6 +82,27 @@ pub(crate) fn is_signed_out(error: &AppError) -> bool {
         sign_in_again("ended");
     }
     signed_out
+}
+
+/// Sends a body and waits for the answer: whether it is one of success, and its body. `None` when the server cannot be
+/// reached.
+pub(crate) fn post(
+    path: &str,
+    content_type: &str,
+    body: Vec<u8>,
+) -> impl Future<Output = Option<(bool, Vec<u8>)>> + Send {
+    SendWrapper::new(async move {
+        let headers = Object::new();
+        Reflect::set(&headers, &"content-type".into(), &content_type.into()).ok()?;
+        let request = RequestInit::new();
+        request.set_method("POST");
+        request.set_headers(&headers);
+        request.set_body(&Uint8Array::from(body.as_slice()));
+        let response = JsFuture::from(window().fetch_with_str_and_init(path, &request)).await.ok()?;
+        let response: Response = response.unchecked_into();
+        let body = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
+        Some((response.ok(), Uint8Array::new(&body).to_vec()))
+    })
 }
 
 /// Moves the focus without scrolling.

@@ -1,17 +1,13 @@
 //! What can go wrong with a request, as its sender is told.
 
-use leptos::{
-    prelude::FromServerFnError,
-    server_fn::{codec::JsonEncoding, error::ServerFnErrorErr},
-};
+use leptos::{prelude::FromServerFnError, server_fn::error::ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::session::query::QueryError;
+use crate::{session::query::QueryError, wire::WireEncoding};
 
 /// A refused or failed request. What a 4xx says tells what to change; a 5xx says nothing about the inside.
 #[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum AppError {
     /// No live session came with the request.
     #[error("sign in first")]
@@ -75,7 +71,7 @@ impl AppError {
 }
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = WireEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

@@ -20,6 +20,7 @@ pub mod scope;
 pub mod server_fns;
 pub mod session;
 pub mod time;
+pub mod wire;
 
 #[cfg(feature = "ssr")]
 pub mod authority;

@@ -13,15 +13,17 @@ use crate::{
         query::SessionQuery,
     },
     time::Timestamp,
+    wire::{encode, fnv1a},
 };
 
 /// The WebSocket close code of a tab whose session has ended; the close reason is the `reason` parameter of the
 /// sign-in page.
 pub const CLOSE_SESSION_ENDED: u16 = 4401;
+/// The WebSocket close code of a tab whose page is of another release than the server: the page loads anew.
+pub const CLOSE_OTHER_VERSION: u16 = 4426;
 
 /// What a tab shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct View {
     /// The rows, by query.
     pub query: SessionQuery,
@@ -31,7 +33,6 @@ pub struct View {
 
 /// Rows that stay where they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Held {
     /// The newest session id when the list was read; newer sessions are counted, not shown.
     pub as_of: SessionId,
@@ -62,16 +63,14 @@ impl View {
         self.held.as_ref().is_some_and(|held| (held.first, held.limit) != (self.query.first, self.query.limit))
     }
 
-    /// A short name of this view: the same for equal views, almost surely different for others (FNV-1a of its JSON).
+    /// A short name of this view: the same for equal views, almost surely different for others (FNV-1a of its message).
     pub fn key(&self) -> u32 {
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        json.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+        fnv1a(&encode(self))
     }
 }
 
 /// What a tab says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum ClientMessage {
     /// Show me this from now on.
     Watch(View),
@@ -83,7 +82,6 @@ pub enum ClientMessage {
 
 /// What the server says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum ServerMessage {
     /// The state of a view, from scratch.
     Snapshot(Snapshot),
@@ -93,6 +91,15 @@ pub enum ServerMessage {
     Held(HeldPart),
     /// Nothing has changed; the link is alive.
     Tick(Timestamp),
+}
+
+/// A [`ServerMessage`] of what somebody else keeps: it is written alike.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub enum BorrowedMessage<'a> {
+    /// See [`ServerMessage::Snapshot`].
+    Snapshot(&'a Snapshot),
+    /// See [`ServerMessage::Patch`].
+    Patch(&'a Patch),
 }
 
 /// The state of a view.
@@ -134,10 +141,8 @@ pub struct Patch {
     /// As in [`Snapshot`].
     pub newer: u64,
     /// The ids of the rows in order, if they are not those of before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Vec<SessionId>>,
     /// Rows that are new or have changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<Session>,
 }
 

@@ -110,7 +110,6 @@ pub struct SessionsData {
     /// A search that cannot be understood.
     pub bad_search: Option<BadSearch>,
     /// What is set wrongly, as it seems, and what to set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
 }
 

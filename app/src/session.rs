@@ -113,7 +113,7 @@ pub struct Session {
     /// When the last request of this session was accepted.
     pub last_active_at: Timestamp,
     /// What it has instead of the usual deadlines, if it was made to be kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub standing: Option<Arc<Standing>>,
 }
 
@@ -126,7 +126,7 @@ pub struct Standing {
     /// When it ends, used or not.
     pub expires_at: Timestamp,
     /// What a client token may do; `None`: it is an app password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub scopes: Option<Scopes>,
 }
 

@@ -97,18 +97,10 @@ test("the header checkbox tells none, some and all", async ({ admin, adminApi })
   await expect(admin.checkbox("cleo").last()).not.toBeChecked();
 });
 
-test("the server too refuses to delete one's own session", async ({ admin, adminApi, server }) => {
+test("the server too refuses to delete one's own session", async ({ adminApi, server }) => {
   const own = await Api.signIn(server, "Admin");
   expect(await adminApi.delete(own.session.id)).toBe(409);
   await adminApi.deleteMany([own.session.id]);
-
-  // What the console itself calls, with the console's cookie.
-  const answer = await admin.page.evaluate(async (id) => {
-    const headers = { "content-type": "application/json" };
-    const body = JSON.stringify({ selection: { ids: [id] } });
-    return (await fetch("/rpc/delete_sessions", { method: "POST", headers, body })).json();
-  }, own.session.id);
-  expect(answer).toEqual({ deleted: 0, skipped: [{ id: own.session.id, reason: "own_username" }] });
   expect(await own.isSignedIn()).toBe(true);
 });
 

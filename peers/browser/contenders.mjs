@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
 
@@ -95,6 +96,12 @@ export async function serveContenders(origin, html) {
   return bytes;
 }
 
+/** The release that is measured. */
+function version() {
+  const manifest = readFileSync(new URL("../../Cargo.toml", import.meta.url), "utf8");
+  return /^version = "(.*)"$/m.exec(manifest)[1];
+}
+
 async function serveScript(origin, entry) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`pages/${entry}`, import.meta.url))],
@@ -105,7 +112,7 @@ async function serveScript(origin, entry) {
     format: "esm",
     target: "es2022",
     jsx: "automatic",
-    define: { "process.env.NODE_ENV": '"production"' },
+    define: { "process.env.NODE_ENV": '"production"', KEEPWATCH_VERSION: JSON.stringify(version()) },
   });
   let bytes = 0;
   for (const { path, contents } of outputFiles) {

@@ -3,16 +3,16 @@
 //! The tab says what it shows, the server answers with the state and then with patches. Only the newest state waits for
 //! a slow reader; it gets a snapshot, never a backlog. The socket is bound to its session and closes with it.
 
-mod frame_json;
 mod held_order;
 pub mod hub;
 
 use std::{sync::Arc, time::Duration};
 
 use app::{
-    live::{CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
+    live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
     principal::{Principal, Role},
     session::{query::MAX_LIMIT, store::EndReason},
+    wire::{self, WireError},
 };
 use axum::{
     Extension,
@@ -114,13 +114,13 @@ impl Tab {
     }
 
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
-        let text = match message {
+        let message = match message {
             None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Over::Gone),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
-            Some(Ok(Message::Binary(_))) => return Err(Over::Close { code: 1003, reason: "send text" }),
-            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Text(_))) => return Err(Over::Close { code: 1003, reason: "send binary messages" }),
+            Some(Ok(Message::Binary(message))) => message,
         };
-        match serde_json::from_str(&text) {
+        match wire::decode(&message) {
             Ok(ClientMessage::Active) => {
                 self.state.sessions.touch(self.asker.session_id);
                 Ok(())
@@ -133,7 +133,10 @@ impl Tab {
                 Err(Over::Close { code: 1008, reason: "the view is too large or its search cannot be understood" })
             }
             Ok(ClientMessage::WatchOwn) => self.watch(Watched::Own(self.asker.username.clone())).await,
-            Err(_) => Err(Over::Close { code: 1008, reason: "the message cannot be read" }),
+            Err(WireError::OtherVersion) => {
+                Err(Over::Close { code: CLOSE_OTHER_VERSION, reason: "the page is of another release: load it anew" })
+            }
+            Err(WireError::Damaged) => Err(Over::Close { code: 1008, reason: "the message cannot be read" }),
         }
     }
 
@@ -180,13 +183,13 @@ impl Tab {
     async fn show(&mut self) -> Result<(), Over> {
         let Some(frames) = &mut self.frames else { return Ok(()) };
         let frame = frames.borrow_and_update().clone();
-        let text = match self.shown {
+        let message = match self.shown {
             Some(shown) if shown == frame.number => return Ok(()),
             Some(shown) if shown + 1 == frame.number => frame.patch(),
             _ => frame.snapshot(),
         };
         self.shown = Some(frame.number);
-        self.send(Message::Text(text)).await
+        self.send(Message::Binary(message)).await
     }
 
     async fn tick(&mut self) -> Result<(), Over> {
@@ -195,7 +198,7 @@ impl Tab {
     }
 
     async fn say(&mut self, message: &ServerMessage) -> Result<(), Over> {
-        self.send(Message::Text(serde_json::to_string(message).unwrap_or_default().into())).await
+        self.send(Message::Binary(wire::encode(message).into())).await
     }
 
     async fn send(&mut self, message: Message) -> Result<(), Over> {

@@ -17,7 +17,7 @@ use axum::{
 use futures_util::FutureExt;
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 
-use app::{error::AppError, paths, principal::Principal, scope::Scope};
+use app::{error::AppError, paths, principal::Principal, scope::Scope, wire};
 
 use crate::{
     api::{self, problem::Problem},
@@ -182,7 +182,7 @@ async fn with_status_of_error(response: Response) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
-    if let Ok(error) = serde_json::from_slice::<AppError>(&body) {
+    if let Ok(error) = wire::decode::<AppError>(&body) {
         parts.status = pages::status_of(&error);
     }
     Response::from_parts(parts, body.into())

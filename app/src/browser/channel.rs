@@ -10,22 +10,23 @@ use std::{
 };
 
 use gloo_timers::callback::{Interval, Timeout};
-use js_sys::{Function, Math};
+use js_sys::{Function, Math, Uint8Array};
 use leptos::{
     prelude::{document, window},
     task::spawn_local,
 };
 use wasm_bindgen::JsCast;
-use web_sys::{CloseEvent, Event, MessageEvent, WebSocket};
+use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
 use super::{callback, every, is_signed_out, listen, now, sign_in_again};
 use crate::{
     error::AppError,
-    live::{CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
+    live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
     paths,
     server_fns::{list_own_sessions, list_sessions},
     session::{Session, page::Page, query::SessionQuery},
     time::Timestamp,
+    wire::{decode, encode},
 };
 
 /// A link on which nothing has come for so long is dead: the server says something every 15 s.
@@ -156,6 +157,7 @@ impl Channel {
         let Ok(socket) = WebSocket::new(&address()) else {
             return self.failed();
         };
+        socket.set_binary_type(BinaryType::Arraybuffer);
         let [opened, received, closed] = &self.handlers;
         socket.set_onopen(Some(opened));
         socket.set_onmessage(Some(received));
@@ -174,8 +176,8 @@ impl Channel {
     fn received(self: &Rc<Self>, event: Event) {
         self.last_frame.set(now());
         self.failures.set(0);
-        let text = event.unchecked_into::<MessageEvent>().data().as_string().unwrap_or_default();
-        if let Ok(message) = serde_json::from_slice(text.as_bytes()) {
+        let message = Uint8Array::new(&event.unchecked_into::<MessageEvent>().data()).to_vec();
+        if let Ok(message) = decode(&message) {
             self.note_what_is_held(&message);
             (self.heard)(Heard::Message(message));
         }
@@ -193,10 +195,10 @@ impl Channel {
     fn closed(self: &Rc<Self>, event: Event) {
         let event: CloseEvent = event.unchecked_into();
         drop(self.socket.take());
-        if event.code() == CLOSE_SESSION_ENDED {
-            sign_in_again(&event.reason());
-        } else {
-            self.failed();
+        match event.code() {
+            CLOSE_SESSION_ENDED => sign_in_again(&event.reason()),
+            CLOSE_OTHER_VERSION => _ = window().location().reload(),
+            _ => self.failed(),
         }
     }
 
@@ -271,11 +273,8 @@ impl Channel {
 
     fn send(&self, message: &ClientMessage) -> bool {
         let socket = self.socket.borrow();
-        match (socket.as_ref().filter(|socket| socket.ready_state() == WebSocket::OPEN), serde_json::to_string(message))
-        {
-            (Some(socket), Ok(text)) => socket.send_with_str(&text).is_ok(),
-            _ => false,
-        }
+        let socket = socket.as_ref().filter(|socket| socket.ready_state() == WebSocket::OPEN);
+        socket.is_some_and(|socket| socket.send_with_u8_array(&encode(message)).is_ok())
     }
 }
 

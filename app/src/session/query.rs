@@ -21,10 +21,10 @@ pub const MAX_SEARCH: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Filter {
     /// Only sessions of this type.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default)]
     pub session_type: Option<SessionType>,
     /// What must hold besides, in the words of [`Search`].
-    #[serde(rename = "q", default, skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "q", default)]
     pub search: String,
 }
 

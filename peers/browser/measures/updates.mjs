@@ -52,7 +52,8 @@ function framesOf(page) {
   const frames = [];
   page.on("websocket", (socket) =>
     socket.on("framereceived", ({ payload }) => {
-      if (/^\{"(?:patch|snapshot)"/.test(String(payload))) frames.push(payload);
+      // The first byte after the version says what it is: a snapshot, a patch, or nothing new.
+      if (payload[4] <= 1) frames.push(payload);
     }),
   );
   return frames;

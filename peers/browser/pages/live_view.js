@@ -1,4 +1,5 @@
 import { sort } from "./sessions.js";
+import { read, watch } from "./wire.js";
 
 /**
  * What the live channel has told of a view.
@@ -17,7 +18,8 @@ export class LiveView {
   state;
 
   #socket = new WebSocket(`ws://${location.host}/live`);
-  #text = "";
+  /** @type {Uint8Array | undefined} */
+  #message;
   #key = 0;
   #told;
 
@@ -27,8 +29,9 @@ export class LiveView {
    */
   constructor(told) {
     this.#told = told;
+    this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = () => this.#ask();
-    this.#socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    this.#socket.onmessage = ({ data }) => this.#hear(read(data));
   }
 
   /**
@@ -38,15 +41,14 @@ export class LiveView {
    * @param {{ as_of: number, ids: number[] } | null} held
    */
   watch(first, limit, held = null) {
-    const descending = sort.startsWith("-");
-    const column = descending ? sort.slice(1) : sort;
-    this.#text = JSON.stringify({ query: { filter: {}, sort: { column, descending }, first, limit }, held });
-    this.#key = key(this.#text);
+    const { key, message } = watch(sort, first, limit, held);
+    this.#key = key;
+    this.#message = message;
     this.#ask();
   }
 
   #ask() {
-    if (this.#socket.readyState === WebSocket.OPEN && this.#text) this.#socket.send(`{"watch":${this.#text}}`);
+    if (this.#socket.readyState === WebSocket.OPEN && this.#message) this.#socket.send(this.#message);
   }
 
   #hear({ snapshot, patch }) {
@@ -60,21 +62,10 @@ export class LiveView {
   }
 
   #apply(patch) {
-    patch.changed ??= [];
     const rows = new Map(this.state.sessions.map((session) => [session.id, session]));
     for (const session of patch.changed) rows.set(session.id, session);
     const order = patch.order ?? this.state.sessions.map((session) => session.id);
     const { total, now, counts, as_of } = patch;
     this.state = { total, now, counts, as_of, sessions: order.map((id) => rows.get(id)) };
   }
-}
-
-/**
- * The name that the server gives a view: FNV-1a of its JSON, which is plain ASCII here.
- * @param {string} text
- */
-function key(text) {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return hash >>> 0;
 }

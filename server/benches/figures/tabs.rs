@@ -10,8 +10,9 @@ use std::{
 
 use anyhow::{Context, ensure};
 use app::{
-    live::{ClientMessage, View},
+    live::{ClientMessage, Patch, ServerMessage, Snapshot, View},
     session::query::SessionQuery,
+    wire,
 };
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
@@ -126,8 +127,8 @@ impl Tab {
         let mut tab = Self { socket, bytes: 0, arrivals: Vec::new() };
         let first = u64::from(number % parts) * u64::from(*rows) % (*sessions).max(1);
         let query = SessionQuery { first, limit: *rows, ..SessionQuery::default() };
-        let watch = serde_json::to_string(&ClientMessage::Watch(View { query, held: None }))?;
-        tab.socket.send(Message::text(watch)).await?;
+        let watch = wire::encode(&ClientMessage::Watch(View { query, held: None }));
+        tab.socket.send(Message::binary(watch)).await?;
         let frame = tokio::time::timeout(PATIENCE, tab.frame()).await.context("a tab without a first frame")??;
         ensure!(frame.is_some(), "a tab was closed before its first frame");
         Ok(tab)
@@ -148,10 +149,10 @@ impl Tab {
     /// The revision and the bytes of the next frame that shows something; `None` at the end.
     async fn frame(&mut self) -> anyhow::Result<Option<(u64, u64)>> {
         while let Some(message) = self.socket.next().await {
-            if let Message::Text(text) = message?
-                && let Some(revision) = revision(&text)
+            if let Message::Binary(frame) = message?
+                && let Some(revision) = revision(&frame)?
             {
-                return Ok(Some((revision, text.len() as u64)));
+                return Ok(Some((revision, frame.len() as u64)));
             }
         }
         Ok(None)
@@ -159,9 +160,13 @@ impl Tab {
 }
 
 /// The revision that a frame tells; a tick tells none.
-fn revision(frame: &str) -> Option<u64> {
-    let (_, after) = frame.split_once("\"revision\":")?;
-    after.split(|byte: char| !byte.is_ascii_digit()).next()?.parse().ok()
+fn revision(frame: &[u8]) -> anyhow::Result<Option<u64>> {
+    Ok(match wire::decode(frame)? {
+        ServerMessage::Snapshot(Snapshot { revision, .. }) | ServerMessage::Patch(Patch { revision, .. }) => {
+            Some(revision.0)
+        }
+        ServerMessage::Held(_) | ServerMessage::Tick(_) => None,
+    })
 }
 
 async fn swallow(arguments: &TabsArgs, over: &CancellationToken) -> anyhow::Result<Received> {

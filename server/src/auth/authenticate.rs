@@ -10,6 +10,7 @@ use app::{
         store::{Activity, Checked, Purpose},
     },
     time::Timestamp,
+    wire,
 };
 use axum::{
     body::Body,
@@ -248,10 +249,7 @@ pub async fn require(
             response
         }
         Access::ForwardAuth => forward_auth::refuse(&state, &request),
-        Access::ServerFunction => {
-            (StatusCode::UNAUTHORIZED, serde_json::to_string(&AppError::Unauthorized).unwrap_or_default())
-                .into_response()
-        }
+        Access::ServerFunction => (StatusCode::UNAUTHORIZED, wire::encode(&AppError::Unauthorized)).into_response(),
         Access::Page => Redirect::to(&sign_in_address(&state, &request)).into_response(),
     }
 }

@@ -8,19 +8,17 @@ use std::{
 };
 
 use app::{
-    live::{Patch, Snapshot, View},
+    live::{BorrowedMessage, Patch, Snapshot, View},
     session::{Session, SessionId, page::Revision, query::MAX_LIMIT, service::Sessions},
+    wire,
 };
-use axum::extract::ws::Utf8Bytes;
+use axum::body::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
-use super::{
-    frame_json,
-    held_order::{HeldOrder, KeptRows},
-};
+use super::held_order::{HeldOrder, KeptRows};
 
 /// The shortest time between two frames of one view: a sign-in or an end is shown within a tenth of a second.
 const PACE: Duration = Duration::from_millis(75);
@@ -44,8 +42,8 @@ pub struct Frame {
     pub number: u64,
     state: Arc<Snapshot>,
     change: Patch,
-    encoded_state: OnceLock<Utf8Bytes>,
-    encoded_change: OnceLock<Utf8Bytes>,
+    encoded_state: OnceLock<Bytes>,
+    encoded_change: OnceLock<Bytes>,
 }
 
 impl Frame {
@@ -54,13 +52,13 @@ impl Frame {
     }
 
     /// The state from scratch.
-    pub fn snapshot(&self) -> Utf8Bytes {
-        self.encoded_state.get_or_init(|| frame_json::of_snapshot(&self.state).into()).clone()
+    pub fn snapshot(&self) -> Bytes {
+        self.encoded_state.get_or_init(|| wire::encode(&BorrowedMessage::Snapshot(&self.state)).into()).clone()
     }
 
     /// The way from frame `number - 1`.
-    pub fn patch(&self) -> Utf8Bytes {
-        self.encoded_change.get_or_init(|| frame_json::of_patch(&self.change).into()).clone()
+    pub fn patch(&self) -> Bytes {
+        self.encoded_change.get_or_init(|| wire::encode(&BorrowedMessage::Patch(&self.change)).into()).clone()
     }
 }
 

@@ -3,8 +3,15 @@
 use std::time::Duration;
 
 use app::{
+    error::AppError,
     principal::Role,
-    session::{SessionId, SessionType},
+    server_fns::{DeleteSessions, ListSessions},
+    session::{
+        SessionId, SessionType,
+        query::SessionQuery,
+        selection::{Deleted, Selection, SkipReason, Skipped},
+    },
+    wire,
 };
 use axum::body::Body;
 use futures_util::{StreamExt, stream};
@@ -145,14 +152,17 @@ async fn work_whose_asker_hangs_up_goes_on_to_its_end() {
 async fn what_a_server_function_cannot_read_is_the_senders_fault() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
-    for (path, body) in [("/rpc/sign_in", "{"), ("/rpc/delete_sessions", "{\"selection\": 1}")] {
-        let request = admin.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+    let cut = wire::encode(&"anna");
+    let too_long = wire::encode(&(Selection::Ids(Vec::new()), "more"));
+    for (path, body) in [("/rpc/sign_in", cut), ("/rpc/delete_sessions", too_long), ("/rpc/sign_out", b"{}".to_vec())] {
+        let request = admin.request(Method::POST, path).header(header::CONTENT_TYPE, "application/octet-stream");
         let answer = admin.send(request.body(Body::from(body)).unwrap()).await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+        assert!(matches!(answer.message(), AppError::Invalid(problem) if problem.contains("reload the page")));
     }
-    let ids: Vec<u64> = (1_000_000..1_020_000).collect();
-    let many = admin.post("/rpc/delete_sessions", json!({"selection": {"ids": ids}})).await;
-    assert_eq!(many.json()["deleted"], 0, "as many as REST takes");
+    let selection = Selection::Ids((1_000_000..1_020_000).map(SessionId).collect());
+    let many = admin.call(&DeleteSessions { selection }).await;
+    assert_eq!(many.message::<Deleted>().deleted, 0, "as many as REST takes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,9 +180,8 @@ async fn only_who_is_signed_in_may_send_a_large_body_and_only_to_delete() {
 async fn a_query_that_asks_for_too_much_is_refused_on_every_path() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
-    let sort = json!({"column": "username", "descending": false});
-    let query = json!({"query": {"sort": sort, "first": 0, "limit": 4_294_967_295_u32}, "input": false});
-    assert_eq!(admin.post("/rpc/list_sessions", query).await.status, 400);
+    let query = SessionQuery { limit: u32::MAX, ..SessionQuery::default() };
+    assert_eq!(admin.call(&ListSessions { query, input: false }).await.status, 400);
     let long = json!({"query": {"q": "x".repeat(300)}, "as_of": 9});
     admin.post("/api/v1/sessions/delete", long).await.assert_problem(400, "shorten the search");
 }
@@ -238,9 +247,9 @@ async fn your_own_sessions_are_refused_on_every_path() {
     assert_eq!(everything["deleted"], 0);
     let plain = admin.submit("/reports/sessions", &format!("ids={}&ids={}", admin.id, second.id)).await;
     assert_eq!(plain.header("location"), "/reports/sessions?deleted=0&skipped=2");
-    let console = admin.post("/rpc/delete_sessions", json!({"selection": {"ids": [second.id]}})).await;
-    let skipped = json!([{"id": second.id, "reason": "own_username"}]);
-    assert_eq!(console.json(), json!({"deleted": 0, "skipped": skipped}));
+    let console = admin.call(&DeleteSessions { selection: Selection::Ids(vec![SessionId(second.id)]) }).await;
+    let skipped = vec![Skipped { id: SessionId(second.id), reason: SkipReason::OwnUsername }];
+    assert_eq!(console.message::<Deleted>(), Deleted { deleted: 0, skipped });
     assert_eq!(second.get("/api/v1/session").await.status, 200);
     assert_eq!(admin.get("/api/v1/session").await.status, 200);
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use app::{
     principal::Role,
-    session::{SessionType, service::Clock, store::SessionStore},
+    server_fns::{ListSessions, SignIn, SignOut},
+    session::{SessionType, query::SessionQuery, service::Clock, store::SessionStore},
 };
 use axum::body::Body;
 use futures_util::future::join_all;
@@ -73,8 +74,8 @@ async fn signing_in_over_a_session_ends_it() {
     let wrong = admin.submit("/sign-in", "username=anna&password=wrong+password").await;
     assert_eq!(wrong.status, 401);
     assert_eq!(admin.get("/api/v1/session").await.status, 200, "a failed sign-in ends nothing");
-    let rpc = json!({"username": "anna", "password": PASSWORD, "next": "/"});
-    assert_eq!(admin.post("/rpc/sign_in", rpc).await.status, 200);
+    let (username, password, next) = ("anna".to_owned(), PASSWORD.to_owned(), "/".to_owned());
+    assert_eq!(admin.call(&SignIn { username, password, next }).await.status, 200);
     assert_eq!(admin.get("/api/v1/session").await.status, 401);
 }
 
@@ -154,12 +155,10 @@ async fn idle_and_absolute_deadlines_hold_and_polling_is_not_activity() {
     let server = TestServer::start().await;
     let (poller, worker, typist) = (server.admin().await, server.admin().await, server.user("anna").await);
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let order = json!({"column": "last_active", "descending": true});
-    let query = json!({"query": {"filter": {}, "sort": order, "first": 0, "limit": 50}, "input": false});
+    let poll = |input| ListSessions { query: SessionQuery::default(), input };
     server.clock.advance(minutes(20));
-    assert_eq!(poller.post("/rpc/list_sessions", query.clone()).await.status, 200);
-    let with_input = json!({"query": query["query"], "input": true});
-    assert_eq!(typist.post("/rpc/list_sessions", with_input).await.status, 403, "but it was input");
+    assert_eq!(poller.call(&poll(false)).await.status, 200);
+    assert_eq!(typist.call(&poll(true)).await.status, 403, "but it was input");
     assert_eq!(worker.get("/api/v1/session").await.status, 200);
     server.clock.advance(minutes(10));
     assert_eq!(poller.get("/api/v1/session").await.status, 401);
@@ -216,7 +215,7 @@ async fn behind_https_the_cookie_is_bound_to_the_host() {
 async fn signing_out_from_the_console_does_the_same_as_the_form() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;
-    let answer = anna.post("/rpc/sign_out", json!({})).await;
+    let answer = anna.call(&SignOut {}).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.header("set-cookie").contains("Max-Age=0"));
     assert!(answer.header("clear-site-data").contains("cache"));

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, time::Duration};
 
 use app::{
-    live::{ClientMessage, Held, HeldPart, ServerMessage, Snapshot, View},
+    live::{CLOSE_OTHER_VERSION, ClientMessage, Held, HeldPart, ServerMessage, Snapshot, View},
     session::{
         SessionId, SessionType,
         page::Counts,
         query::{Filter, SessionQuery},
     },
+    wire,
 };
 use futures_util::{SinkExt, StreamExt};
 use server::{checks::Answering, serve};
@@ -42,7 +43,7 @@ async fn open(address: SocketAddr, asker: &Asker<'_>) -> Socket {
 }
 
 async fn say(socket: &mut Socket, message: &ClientMessage) {
-    socket.send(Message::text(serde_json::to_string(message).unwrap())).await.unwrap();
+    socket.send(Message::binary(wire::encode(message))).await.unwrap();
 }
 
 /// The next frame that says something.
@@ -50,7 +51,7 @@ async fn hear(socket: &mut Socket) -> Result<ServerMessage, CloseFrame> {
     loop {
         let next = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("a frame in time");
         match next.expect("an open socket").expect("a readable frame") {
-            Message::Text(text) => match serde_json::from_str(&text).unwrap() {
+            Message::Binary(message) => match wire::decode(&message).unwrap() {
                 ServerMessage::Tick(_) => {}
                 message => return Ok(message),
             },
@@ -272,10 +273,19 @@ async fn a_message_that_cannot_be_read_closes_the_socket() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let address = listen(&server).await;
-    for text in ["{", "{\"watch\": {}}", "{\"delete\": 1}"] {
+    let watch = wire::encode(&ClientMessage::Watch(everything()));
+    let cut = watch[..watch.len() - 1].to_vec();
+    let mut other_release = watch;
+    other_release[0] ^= 1;
+    for (message, code) in [
+        (Message::text("{}"), 1003),
+        (Message::binary(cut), 1008),
+        (Message::binary(wire::encode(&99_u8)), 1008),
+        (Message::binary(other_release), CLOSE_OTHER_VERSION),
+    ] {
         let mut socket = open(address, &admin).await;
-        socket.send(Message::text(text)).await.unwrap();
-        assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1008);
+        socket.send(message).await.unwrap();
+        assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), code);
     }
 }
 

@@ -13,9 +13,16 @@ use app::{
     principal::Role,
     session::{Client, SessionType, service::Clock},
     time::Timestamp,
+    wire,
 };
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::ConnectInfo,
+};
 use http::{HeaderMap, Method, Request, StatusCode, header};
+use leptos::server_fn::ServerFn;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use server::{config::Config, router, state::AppState, store::RedbStore, user_agent};
 use tokio_util::sync::CancellationToken;
@@ -105,11 +112,17 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    bytes: Bytes,
 }
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
+    }
+
+    /// What a server function answers.
+    pub(crate) fn message<T: DeserializeOwned>(&self) -> T {
+        wire::decode(&self.bytes).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -137,6 +150,12 @@ impl Asker<'_> {
     pub(crate) async fn post(&self, path: &str, json: Value) -> Answer {
         let request = self.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(json.to_string())).unwrap()).await
+    }
+
+    /// Calls a server function as the console does, with the bearer token.
+    pub(crate) async fn call<F: ServerFn + Serialize>(&self, function: &F) -> Answer {
+        let request = self.request(Method::POST, F::PATH).header(header::CONTENT_TYPE, "application/octet-stream");
+        self.send(request.body(wire::encode(function).into()).unwrap()).await
     }
 
     /// Sends an HTML form as a browser does from one of our pages, with the cookie instead of the bearer token.
@@ -177,6 +196,7 @@ impl Asker<'_> {
         let is_endless = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream");
         let body = if is_endless { Body::empty() } else { body };
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, text, bytes }
     }
 }
