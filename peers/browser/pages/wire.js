@@ -111,11 +111,14 @@ class Reader {
     return Reader.#texts.decode(this.#bytes.subarray(this.#at - length, this.#at));
   }
 
-  /** IPv4 only: the sessions of a benchmark have no other. */
   address() {
-    if (this.number() !== 0) throw new Error("an address that is not IPv4");
-    this.#at += 4;
-    return this.#bytes.subarray(this.#at - 4, this.#at).join(".");
+    const length = this.number() === 0 ? 4 : 16;
+    this.#at += length;
+    const bytes = this.#bytes.subarray(this.#at - length, this.#at);
+    if (length === 4) return bytes.join(".");
+    const groups = Array.from({ length: 8 }, (_, index) => ((bytes[2 * index] << 8) | bytes[2 * index + 1]).toString(16));
+    // The browser knows how IPv6 is shortened.
+    return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
   }
 
   option(value) {
