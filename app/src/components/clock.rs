@@ -9,6 +9,8 @@ use crate::{browser, time::Timestamp};
 
 /// How long after its last request a session counts as active.
 const ACTIVE: u64 = 60;
+/// How often it moves, in milliseconds.
+const SECOND: u32 = 1_000;
 
 /// The server's clock, as the page knows it.
 #[derive(Clone, Copy)]
@@ -30,13 +32,16 @@ impl Clock {
     pub(crate) fn start(self) {
         self.set(self.now.get_untracked());
         self.local.set(true);
-        browser::every(1_000, move || self.tick());
+        browser::every(SECOND, move || self.tick());
     }
 
-    /// Sets it by the server's. In the browser only.
+    /// Sets it by the server's. In the browser only. It moves once a second all the same, unless it was wrong by as much:
+    /// were it to move with every frame, every frame would change rows that nothing has happened to.
     pub(crate) fn set(self, server: Timestamp) {
         self.ahead.set_value(signed(server).saturating_sub(signed(browser::now())));
-        self.tick();
+        if signed(server).abs_diff(signed(self.now.get_untracked())) >= u64::from(SECOND) {
+            self.tick();
+        }
     }
 
     fn tick(self) {
@@ -55,20 +60,25 @@ impl Clock {
         self.local.track();
     }
 
-    /// Whether a session that was last active at `at` counts as active.
-    pub(crate) fn is_active(self, at: Timestamp) -> bool {
-        self.now.get().since(at).as_secs() < ACTIVE
+    /// Whether instants are told in the time zone of the device, not followed.
+    pub(crate) fn is_local_untracked(self) -> bool {
+        self.local.get_untracked()
     }
 
-    /// Whether instants are told in the time zone of the device.
-    pub(crate) fn is_local(self) -> bool {
-        self.local.get()
-    }
-
-    /// An instant in words, in the time zone of the device where that is known.
+    /// See [`exact`].
     pub(crate) fn exact(self, at: Timestamp) -> String {
-        if self.local.get() { in_words_at(at, browser::minutes_behind_utc(at)) } else { at.in_words() }
+        exact(at, self.local.get())
     }
+}
+
+/// Whether a session that was last active at `at` counts as active now.
+pub(crate) fn is_active(at: Timestamp, now: Timestamp) -> bool {
+    now.since(at).as_secs() < ACTIVE
+}
+
+/// An instant in words, in the time zone of the device if that is known.
+pub(crate) fn exact(at: Timestamp, is_local: bool) -> String {
+    if is_local { in_words_at(at, browser::minutes_behind_utc(at)) } else { at.in_words() }
 }
 
 /// How an instant is told beside another, now.

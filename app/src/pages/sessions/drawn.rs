@@ -2,9 +2,11 @@
 //! frame costs as much as it changes of what is shown. Views of their own for every cell would cost several times that,
 //! at each frame, and when the page comes alive.
 
+use std::{net::IpAddr, sync::Arc};
+
 use leptos::prelude::document;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, HtmlInputElement, Node};
+use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, Text};
 
 use super::{
     content::{Content, Mark, Shown},
@@ -13,10 +15,10 @@ use super::{
 use crate::{
     components::{
         avatar::{hue_of, initials},
-        clock::{Clock, Tell},
+        clock::{Tell, exact, is_active},
     },
     session::{
-        Lifetimes, SessionType,
+        Lifetimes, Session, SessionId, SessionType,
         column::{Column, Columns},
     },
     time::Timestamp,
@@ -43,7 +45,9 @@ pub(super) struct DrawnRows {
 #[derive(Clone, Copy)]
 pub(super) struct Telling {
     /// The server's clock.
-    pub(super) clock: Clock,
+    pub(super) now: Timestamp,
+    /// Whether instants are told in the time zone of the device.
+    pub(super) is_local: bool,
     /// The columns that are seen: of others nothing is written.
     pub(super) columns: Columns,
 }
@@ -78,9 +82,10 @@ impl DrawnRows {
     /// Writes what stands in each place, the first of which is the row of this number.
     pub(super) fn put(&mut self, contents: &[Content], first: u64, picked: &Picked, telling: Telling) {
         for ((number, row), content) in (first..).zip(&mut self.rows).zip(contents) {
-            row.put(content, number);
-            row.mark(picked);
-            row.tell_times(&self.lifetimes, telling);
+            if row.put(content, number) {
+                row.mark(picked);
+                row.tell_times(&self.lifetimes, telling);
+            }
         }
     }
 
@@ -111,20 +116,22 @@ struct DrawnRow {
     row: HtmlElement,
     checkbox: HtmlInputElement,
     avatar: Element,
-    name: Element,
+    initials: Text,
+    name: Cell,
     you: HtmlElement,
     gone: HtmlElement,
     session_type: Element,
-    standing: Element,
+    type_label: Text,
+    standing: Cell,
     icon: Element,
-    address: Element,
+    address: Cell,
     dot: Element,
     is_active: bool,
     /// Of the columns of [`INSTANTS`].
     instants: [Instant; INSTANTS.len()],
-    server_name: Element,
-    user_agent: Element,
-    delete: HtmlElement,
+    server_name: Cell,
+    user_agent: Cell,
+    delete: HtmlButtonElement,
     number: u64,
     content: Content,
     mark: Mark,
@@ -132,8 +139,9 @@ struct DrawnRow {
 
 /// An instant in a row.
 struct Instant {
-    time: Element,
-    exact: Element,
+    time: HtmlElement,
+    beside_now: Text,
+    exact: Text,
     told: Told,
 }
 
@@ -153,24 +161,30 @@ impl DrawnRow {
         let instant = |place: usize| {
             let cell = find(&format!(".{}", INSTANTS[place].as_str()))?;
             let find = |selector: &str| cell.query_selector(selector).ok().flatten();
-            Some(Instant { time: find("time")?, exact: find(".visually-hidden")?, told: Told::default() })
+            let time: HtmlElement = find("time")?.dyn_into().ok()?;
+            let (beside_now, exact) = (text_of(&time)?, text_of(&find(".visually-hidden")?)?);
+            Some(Instant { time, beside_now, exact, told: Told::default() })
         };
+        let cell = |selector: &str| Cell::adopt(find(selector)?);
+        let (avatar, session_type) = (find(".avatar")?, find(".type")?);
         Some(Self {
             checkbox: find("input")?.dyn_into().ok()?,
-            avatar: find(".avatar")?,
-            name: find(".name")?,
+            initials: text_of(&avatar)?,
+            avatar,
+            name: cell(".name")?,
             you: find(".you")?.dyn_into().ok()?,
             gone: find(".gone")?.dyn_into().ok()?,
-            session_type: find(".type")?,
-            standing: find(".kept-as")?,
+            type_label: text_of(&session_type.last_element_child()?)?,
+            session_type,
+            standing: cell(".kept-as")?,
             icon: find("use")?,
-            address: find(".address")?,
+            address: cell(".address")?,
             // What the server has told, in its own time zone, is told again.
             instants: [instant(0)?, instant(1)?, instant(2)?],
             is_active: dot.class_list().contains("on"),
             dot,
-            server_name: find(".server_name")?,
-            user_agent: find(".user_agent")?,
+            server_name: cell(".server_name")?,
+            user_agent: cell(".user_agent")?,
             delete: find(".delete")?.dyn_into().ok()?,
             row: row.dyn_into().ok()?,
             number,
@@ -191,13 +205,14 @@ impl DrawnRow {
         Some(Self { mark: self.mark, is_active: self.is_active, ..duplicate })
     }
 
-    fn put(&mut self, content: &Content, number: u64) {
+    /// Tells whether something else stands there now.
+    fn put(&mut self, content: &Content, number: u64) -> bool {
         if self.number != number {
             self.number = number;
             set(&self.row, "aria-rowindex", Some(&aria_row_index(number)));
         }
         if self.content == *content {
-            return;
+            return false;
         }
         let before = std::mem::replace(&mut self.content, content.clone());
         if before.classes() != content.classes() {
@@ -211,6 +226,7 @@ impl DrawnRow {
             self.checkbox.set_hidden(content.has_ended());
         }
         self.put_session(before.shown(), content.shown());
+        true
     }
 
     fn put_session(&self, before: Option<&Shown>, now: Option<&Shown>) {
@@ -220,9 +236,8 @@ impl DrawnRow {
             |username| {
                 let username = username.as_deref().unwrap_or_default();
                 set(&self.avatar, "data-hue", Some(&hue_of(username).to_string()));
-                write(&self.avatar, &initials(username));
-                set(&self.name, "title", Some(username));
-                write(&self.name, username);
+                self.initials.set_data(&initials(username));
+                self.name.write(username, username);
             },
         );
         change.of(
@@ -231,57 +246,52 @@ impl DrawnRow {
                 let word = session_type.map_or("", SessionType::as_str);
                 set(&self.session_type, "data-type", Some(word));
                 set(&self.icon, "href", Some(&format!("#icon-{word}")));
-                if let Some(label) = self.session_type.last_element_child() {
-                    write(&label, session_type.map_or("", SessionType::label));
-                }
+                self.type_label.set_data(session_type.map_or("", SessionType::label));
             },
         );
-        change.of(Shown::standing_name, |name| {
-            let name = name.unwrap_or_default();
-            set(&self.standing, "title", Some(&name));
-            write(&self.standing, &name);
-        });
-        let put_text = |cell: &Element, whole: &str, text: &str| {
-            set(cell, "title", Some(whole));
-            write(cell, text);
-        };
+        change.of(
+            |shown| shown.session.standing.clone(),
+            |_| {
+                let name = now.map(Shown::standing_name).unwrap_or_default();
+                self.standing.write(&name, &name);
+            },
+        );
         change.of(
             |shown| shown.session.address,
             |address| {
                 let address = address.map(|address| address.to_string()).unwrap_or_default();
-                put_text(&self.address, &address, &address);
+                self.address.write(&address, &address);
             },
         );
         change.of(
             |shown| shown.session.server_name.clone(),
             |name| {
                 let name = name.as_deref().unwrap_or_default();
-                put_text(&self.server_name, name, name);
+                self.server_name.write(name, name);
             },
         );
         change.of(
             |shown| (shown.session.user_agent.clone(), shown.session.client.clone()),
             |texts| {
                 let (whole, text) = texts.as_ref().map_or(("", ""), |(whole, text)| (whole, text));
-                put_text(&self.user_agent, whole, text);
+                self.user_agent.write(whole, text);
             },
         );
         change.of(|shown| shown.own, |own| self.you.set_hidden(own != Some(true)));
         change.of(
-            |shown| (shown.session.id, shown.in_words()),
+            |shown| (Named::of(shown), shown.is_deletable()),
             |named| {
-                let (id, words) = named.unzip();
-                self.checkbox.set_value(&id.map(|id| id.to_string()).unwrap_or_default());
-                set(&self.checkbox, "aria-label", words.map(|words| format!("Select {words}")).as_deref());
-            },
-        );
-        change.of(
-            |shown| shown.is_deletable().then(|| (shown.session.id, shown.in_words())),
-            |named| {
-                let (id, words) = named.flatten().unzip();
-                self.delete.set_hidden(id.is_none());
-                set(&self.delete, "value", id.map(|id| id.to_string()).as_deref());
-                set(&self.delete, "aria-label", words.map(|words| format!("Delete {words}")).as_deref());
+                let words = now.map(Shown::in_words).unwrap_or_default();
+                let id = named.as_ref().map(|(Named { id, .. }, _)| id.to_string());
+                self.checkbox.set_value(id.as_deref().unwrap_or_default());
+                set(&self.checkbox, "aria-label", id.is_some().then(|| format!("Select {words}")).as_deref());
+                let deletable = id.filter(|_| named.is_some_and(|(_, is_deletable)| is_deletable));
+                self.delete.set_hidden(deletable.is_none());
+                set(&self.delete, "aria-label", deletable.is_some().then(|| format!("Delete {words}")).as_deref());
+                match deletable {
+                    Some(id) => self.delete.set_value(&id),
+                    None => _ = self.delete.remove_attribute("value"),
+                }
             },
         );
     }
@@ -301,7 +311,6 @@ impl DrawnRow {
     }
 
     fn tell_times(&mut self, lifetimes: &Lifetimes, telling: Telling) {
-        let Telling { clock, columns } = telling;
         let last_active = self.content.shown().map(|shown| shown.session.last_active_at);
         let deadlines = self.content.deadlines(lifetimes);
         let instants: [(Option<Timestamp>, Tell); INSTANTS.len()] = [
@@ -310,11 +319,11 @@ impl DrawnRow {
             (deadlines.map(|both| both.absolute_lifetime), Timestamp::ahead),
         ];
         for ((column, instant), (at, tell)) in INSTANTS.iter().zip(&mut self.instants).zip(instants) {
-            if columns.shows(*column) {
-                instant.tell(at, tell, clock);
+            if telling.columns.shows(*column) {
+                instant.tell(at, tell, telling);
             }
         }
-        let is_active = last_active.is_some_and(|at| clock.is_active(at));
+        let is_active = last_active.is_some_and(|at| is_active(at, telling.now));
         if is_active != self.is_active {
             self.is_active = is_active;
             self.dot.set_class_name(if is_active { "dot on" } else { "dot" });
@@ -324,21 +333,33 @@ impl DrawnRow {
 }
 
 impl Instant {
-    fn tell(&mut self, at: Option<Timestamp>, tell: Tell, clock: Clock) {
-        let now = Told {
-            at: at.map(|at| (at, clock.is_local())),
-            beside_now: at.map(|at| tell(at, clock.now_untracked())).unwrap_or_default(),
-        };
+    fn tell(&mut self, at: Option<Timestamp>, tell: Tell, Telling { now, is_local, .. }: Telling) {
+        let now = Told { at: at.map(|at| (at, is_local)), beside_now: at.map(|at| tell(at, now)).unwrap_or_default() };
         let before = std::mem::replace(&mut self.told, now);
         if before.beside_now != self.told.beside_now {
-            write(&self.time, &self.told.beside_now);
+            self.beside_now.set_data(&self.told.beside_now);
         }
         if before.at != self.told.at {
-            let exact = at.map(|at| clock.exact(at)).unwrap_or_default();
+            let exact = at.map(|at| exact(at, is_local)).unwrap_or_default();
             set(&self.time, "datetime", at.map(|at| at.to_string()).as_deref());
-            set(&self.time, "title", Some(&exact));
-            write(&self.exact, &exact);
+            self.time.set_title(&exact);
+            self.exact.set_data(&exact);
         }
+    }
+}
+
+/// What a session is called by, in its controls.
+#[derive(PartialEq)]
+struct Named {
+    id: SessionId,
+    username: Arc<str>,
+    address: IpAddr,
+}
+
+impl Named {
+    fn of(shown: &Shown) -> Self {
+        let Session { id, username, address, .. } = &shown.session;
+        Self { id: *id, username: username.clone(), address: *address }
     }
 }
 
@@ -366,10 +387,29 @@ fn set(element: &Element, name: &str, value: Option<&str>) {
     };
 }
 
-/// Writes the text of an element that has nothing else in it.
-fn write(element: &Element, text: &str) {
-    match element.first_child().filter(|child| child.node_type() == Node::TEXT_NODE) {
-        Some(child) => child.set_node_value(Some(text)),
-        None => _ = element.append_child(&document().create_text_node(text)),
+/// An element with a text that may be too long for it.
+struct Cell {
+    element: HtmlElement,
+    text: Text,
+}
+
+impl Cell {
+    fn adopt(element: Element) -> Option<Self> {
+        Some(Self { text: text_of(&element)?, element: element.dyn_into().ok()? })
     }
+
+    fn write(&self, whole: &str, text: &str) {
+        self.element.set_title(whole);
+        self.text.set_data(text);
+    }
+}
+
+/// The text of an element that has nothing else in it. An empty one is written by the server as nothing.
+fn text_of(element: &Element) -> Option<Text> {
+    if let Some(text) = element.first_child().and_then(|child| child.dyn_into().ok()) {
+        return Some(text);
+    }
+    let text = document().create_text_node("");
+    element.append_child(&text).ok()?;
+    Some(text)
 }

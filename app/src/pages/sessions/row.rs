@@ -13,7 +13,7 @@ use crate::{
     components::{
         avatar::avatar,
         cell::{session_type, text_cell},
-        clock::{Clock, instant},
+        clock::{Clock, instant, is_active},
         reactive::text,
     },
     pages::SessionsData,
@@ -40,7 +40,7 @@ fn row(number: u64, content: &Content, lifetimes: &Lifetimes, clock: Clock) -> i
     };
     let last_active = shown.map(|shown| shown.session.last_active_at);
     let deadlines = content.deadlines(lifetimes);
-    let is_active = last_active.is_some_and(|at| clock.is_active(at));
+    let is_active = last_active.is_some_and(|at| is_active(at, clock.now_untracked()));
     let deletable = shown.filter(|shown| shown.is_deletable());
     let (own, ended) = (shown.is_some_and(|shown| shown.own), content.has_ended());
     let mark = Mark::of(content, &Picked::default());

@@ -138,7 +138,11 @@ impl List {
     }
 
     fn telling(self) -> Telling {
-        Telling { clock: self.clock, columns: self.columns.get_untracked() }
+        Telling {
+            now: self.clock.now_untracked(),
+            is_local: self.clock.is_local_untracked(),
+            columns: self.columns.get_untracked(),
+        }
     }
 
     fn key(self, event: Event) {
