@@ -109,11 +109,14 @@ impl List {
         let Some(height) = self.elements.bar.get_untracked().map(|bar| f64::from(bar.offset_height())) else {
             return;
         };
+        if self.bar_height.get_value() == height {
+            return;
+        }
+        self.bar_height.set_value(height);
         let root = document().document_element().and_then(|root| root.dyn_into::<HtmlElement>().ok());
-        // Setting it has the browser look at every element of the page again, also when it is what it was.
-        if let Some(root) = root.filter(|_| self.bar_height.get_value() != height) {
-            self.bar_height.set_value(height);
-            set_pixels(&root, "--bar-height", height);
+        let head = self.elements.head.get_untracked();
+        for element in root.iter().chain(head.as_deref()) {
+            set_pixels(element, "--bar-height", height);
         }
     }
 
