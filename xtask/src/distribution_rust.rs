@@ -28,15 +28,20 @@ pub(crate) fn is_installed() -> bool {
     is_complete && version.and_then(|line| release(&line)) >= release(env!("CARGO_PKG_RUST_VERSION"))
 }
 
-/// `cargo` with these words for a wasm32 target, in the root of the workspace.
-pub(crate) fn cargo(workspace: &Workspace, words: &str) -> Command {
+/// Whether the compiler that runs this build is the distribution's.
+pub(crate) fn is_running(sysroot: &Path) -> bool {
+    sysroot == Path::new("/usr")
+}
+
+/// `cargo build` for a wasm32 target, in the root of the workspace.
+pub(crate) fn cargo_build(workspace: &Workspace) -> Command {
     let mut cargo = command(CARGO);
     cargo
         .current_dir(workspace.root())
         .env("RUSTC", RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", LINKER)
-        .arg(words);
+        .arg("build");
     cargo
 }
 

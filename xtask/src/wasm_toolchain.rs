@@ -1,7 +1,7 @@
 //! A compiler for the browser, found or set up without asking.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -86,13 +86,30 @@ fn next_step(facts: Facts) -> Step {
 /// # Errors
 /// No compiler could be found or set up, or the package does not compile.
 pub(crate) fn build_frontend(workspace: &Workspace) -> Result<PathBuf> {
-    let target_folder = workspace.target("wasm");
-    let compiler = find(workspace, !target_folder.exists())?;
+    let is_first_build = !workspace.target("wasm").exists();
+    match find(workspace, is_first_build)? {
+        Compiler::RunningWithSource => build(workspace, Compiler::RunningWithSource).or_else(|error| {
+            // Its dependencies may be out of reach where those of the console are not.
+            if !running_has(workspace, &format!("{TARGET}/lib")) {
+                return Err(error);
+            }
+            say(format!("{error:#}"));
+            build(workspace, Compiler::Running)
+        }),
+        compiler => build(workspace, compiler),
+    }
+}
+
+fn build(workspace: &Workspace, compiler: Compiler) -> Result<PathBuf> {
     let mut cargo = match compiler {
-        Compiler::Running | Compiler::RunningWithSource => workspace.cargo("build"),
+        Compiler::Running => {
+            say("building the console: `rustup component add rust-src` would make it a tenth smaller");
+            workspace.cargo("build")
+        }
+        Compiler::RunningWithSource => workspace.cargo("build"),
         Compiler::Distribution => {
             say("building the console with Debian's compiler");
-            distribution_rust::cargo(workspace, "build")
+            distribution_rust::cargo_build(workspace)
         }
     };
     let mut flags = FLAGS.to_vec();
@@ -102,6 +119,7 @@ pub(crate) fn build_frontend(workspace: &Workspace) -> Result<PathBuf> {
         cargo.args(BUILD_STANDARD_LIBRARY);
         flags.extend(FLAGS_WITH_STANDARD_LIBRARY);
     }
+    let target_folder = workspace.target("wasm");
     cargo.args(["-p", "frontend", "--target", TARGET, "--profile", "wasm-release"]);
     cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     run(cargo.arg("--target-dir").arg(&target_folder))?;
@@ -113,7 +131,9 @@ fn find(workspace: &Workspace, is_first_build: bool) -> Result<Compiler> {
     let (mut source_was_tried, mut rustup_was_tried, mut apt_was_tried) = (!is_first_build, false, false);
     loop {
         let mut facts = Facts {
-            running_has_source: running_has(workspace, "src/rust/library/Cargo.lock"),
+            // The distribution's compiler needs more than its source: that is another way.
+            running_has_source: running_has(workspace, "src/rust/library/Cargo.lock")
+                && !sysroot(workspace).is_some_and(|sysroot| distribution_rust::is_running(&sysroot)),
             running_has_target: running_has(workspace, &format!("{TARGET}/lib")),
             distribution_is_installed: distribution_rust::is_installed(),
             ..Facts::default()
@@ -152,9 +172,14 @@ fn find(workspace: &Workspace, is_first_build: bool) -> Result<Compiler> {
 
 /// Whether the running compiler has this among its libraries.
 fn running_has(workspace: &Workspace, part: &str) -> bool {
+    sysroot(workspace).is_some_and(|sysroot| sysroot.join("lib/rustlib").join(part).exists())
+}
+
+/// Where the running compiler has its libraries.
+fn sysroot(workspace: &Workspace) -> Option<PathBuf> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    answer(Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace.root()))
-        .is_some_and(|sysroot| Path::new(sysroot.trim()).join("lib/rustlib").join(part).exists())
+    let answer = answer(Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace.root()))?;
+    Some(PathBuf::from(answer.trim()))
 }
 
 fn add_with_rustup(workspace: &Workspace, what: [&str; 3]) -> Result<()> {
