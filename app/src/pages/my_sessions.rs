@@ -29,8 +29,10 @@ use crate::{
 /// One's own sessions as the page shows them. A handle: copies are the same.
 #[derive(Clone, Copy)]
 struct Own {
-    /// Only ever grows: a row stands in its place as long as the page lives, so that what has the keyboard keeps it.
-    rows: RwSignal<Vec<Row>>,
+    /// In the order in which they are shown, those that are over included.
+    rows: StoredValue<Vec<Row>>,
+    /// The first row that was not there when the page was made.
+    added: RwSignal<Option<Row>>,
     current: SessionId,
     clock: Clock,
     link: RwSignal<Link>,
@@ -48,6 +50,8 @@ struct Row {
     is_over: RwSignal<bool>,
     /// Whether the user has asked to end it.
     is_ending: RwSignal<bool>,
+    /// The row that was added after it.
+    next: RwSignal<Option<Row>>,
 }
 
 /// See [`MySessionsData`].
@@ -55,7 +59,8 @@ struct Row {
 pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
     let MySessionsData { viewer, sessions, current, now, notice, .. } = data;
     let own = Own {
-        rows: RwSignal::new(sessions.into_iter().map(Row::new).collect()),
+        rows: StoredValue::new(sessions.into_iter().map(Row::new).collect()),
+        added: RwSignal::new(None),
         current,
         clock: Clock::new(now),
         link: RwSignal::new(Link::Connecting),
@@ -64,6 +69,7 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
         state: StoredValue::default(),
     };
     Effect::new(move |_| untrack(move || own.start()));
+    let first_rows: Vec<_> = own.rows.with_value(|rows| rows.iter().map(|row| own_row(own, *row)).collect());
     let WrittenHtml(forms) = use_context().unwrap_or_default();
     view! {
         <Frame viewer here=Here::MySessions>
@@ -77,7 +83,8 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
                     <caption class="visually-hidden">"My sessions"</caption>
                     <OwnHead/>
                     <tbody role="rowgroup" class="rows">
-                        {move || own.rows.get().into_iter().map(|row| own_row(own, row)).collect::<Vec<_>>()}
+                        {first_rows}
+                        {added_row(own, own.added)}
                     </tbody>
                 </table>
             </div>
@@ -88,8 +95,8 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
 
 impl Row {
     fn new(session: Session) -> Self {
-        let (is_over, is_ending) = (RwSignal::new(false), RwSignal::new(false));
-        Self { id: session.id, session: RwSignal::new(session), is_over, is_ending }
+        let (is_over, is_ending, next) = (RwSignal::new(false), RwSignal::new(false), RwSignal::new(None));
+        Self { id: session.id, session: RwSignal::new(session), is_over, is_ending, next }
     }
 
     fn text(self, of: fn(&Session) -> String) -> Text {
@@ -128,24 +135,28 @@ impl Own {
 
     /// The rows stay in their order: what is new comes last, what has ended goes.
     fn show(self, sessions: Vec<Session>) {
-        let mut rows = self.rows.get_untracked();
+        let mut rows = self.rows.get_value();
         for row in &rows {
             let is_over = !sessions.iter().any(|session| session.id == row.id);
             if is_over != row.is_over.get_untracked() {
                 row.is_over.set(is_over);
             }
         }
-        let before = rows.len();
+        let first_added = self.added.get_untracked();
+        let mut end = if first_added.is_some() { rows.last().map_or(self.added, |row| row.next) } else { self.added };
         for session in sessions {
             match rows.iter().find(|row| row.id == session.id) {
                 Some(row) if row.session.with_untracked(|shown| *shown == session) => {}
                 Some(row) => row.session.set(session),
-                None => rows.push(Row::new(session)),
+                None => {
+                    let row = Row::new(session);
+                    end.set(Some(row));
+                    end = row.next;
+                    rows.push(row);
+                }
             }
         }
-        if rows.len() > before {
-            self.rows.set(rows);
-        }
+        self.rows.set_value(rows);
     }
 
     fn end(self, row: Row) {
@@ -187,6 +198,12 @@ fn OwnHead() -> impl IntoView {
             </tr>
         </thead>
     }
+}
+
+/// A row that may come, and those after it. Each follows a signal of its own: whoever comes changes nothing of the rows
+/// that are there, and what has the keyboard keeps it.
+fn added_row(own: Own, row: RwSignal<Option<Row>>) -> AnyView {
+    (move || row.get().map(|row| (own_row(own, row), added_row(own, row.next)).into_any())).into_any()
 }
 
 fn own_row(own: Own, row: Row) -> AnyView {
