@@ -19,7 +19,7 @@ use crate::{
 /// The WebSocket close code of a tab whose session has ended; the close reason is the `reason` parameter of the
 /// sign-in page.
 pub const CLOSE_SESSION_ENDED: u16 = 4401;
-/// The WebSocket close code of a tab whose page is of another release than the server: the page loads anew.
+/// The WebSocket close code of a tab whose page is of another version than the server: the page loads anew.
 pub const CLOSE_OTHER_VERSION: u16 = 4426;
 
 /// What a tab shows.
@@ -147,36 +147,6 @@ pub struct Patch {
 }
 
 impl Snapshot {
-    /// The way from this state to `next`, or `None` when a tab could see no difference.
-    pub fn patch_to(&self, next: &Self) -> Option<Patch> {
-        let ids = |snapshot: &Self| snapshot.sessions.iter().map(|session| session.id).collect::<Vec<_>>();
-        let (before, after) = (ids(self), ids(next));
-        // Rows move together: the next is nearly always the one behind the last that was found. One that is new costs a look
-        // at all ids of before, fifty as a rule.
-        let mut expected = 0;
-        let mut is_known = |session: &&Session| {
-            let is_there = before.get(expected) == Some(&session.id);
-            let place = if is_there { Some(expected) } else { before.iter().position(|id| *id == session.id) };
-            expected = place.map_or(expected, |place| place + 1);
-            place.is_some_and(|place| self.sessions[place] == **session)
-        };
-        let changed: Vec<_> = next.sessions.iter().filter(|session| !is_known(session)).cloned().collect();
-        let same = changed.is_empty()
-            && before == after
-            && (self.counts, self.total, self.newer) == (next.counts, next.total, next.newer);
-        (!same).then(|| Patch {
-            view: next.view,
-            now: next.now,
-            revision: next.revision,
-            counts: next.counts,
-            total: next.total,
-            as_of: next.as_of,
-            newer: next.newer,
-            order: (before != after).then_some(after),
-            changed,
-        })
-    }
-
     /// Makes this state the one that `patch` leads to. Rows that the patch names but that are unknown are left out;
     /// that happens only to a patch made from another state.
     pub fn apply(&mut self, patch: Patch) {
@@ -202,58 +172,7 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::session::SessionType;
-
-    fn session(id: u64, last_active: u64) -> Session {
-        Session {
-            id: SessionId(id),
-            username: "anna".into(),
-            session_type: SessionType::RestApi,
-            address: Ipv4Addr::LOCALHOST.into(),
-            server_name: "keep-01".into(),
-            user_agent: "".into(),
-            client: "".into(),
-            created_at: Timestamp::default(),
-            last_active_at: Timestamp::from_millis(last_active),
-            standing: None,
-        }
-    }
-
-    fn any_snapshot() -> impl Strategy<Value = Snapshot> {
-        let rows = proptest::collection::btree_map(0_u64..30, 0_u64..4, 0..20)
-            .prop_map(|rows| rows.into_iter().map(|(id, last_active)| session(id, last_active)).collect::<Vec<_>>());
-        (rows.prop_shuffle(), 0_u64..3, 0_u64..3).prop_map(|(sessions, total, newer)| Snapshot {
-            total,
-            newer,
-            revision: Revision(total),
-            sessions,
-            ..Snapshot::default()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn applying_a_patch_gives_a_fresh_read(before in any_snapshot(), after in any_snapshot()) {
-            let mut state = before.clone();
-            match before.patch_to(&after) {
-                Some(patch) => state.apply(patch),
-                None => state.revision = after.revision,
-            }
-            prop_assert_eq!(state, after);
-        }
-    }
-
-    #[test]
-    fn an_unchanged_view_needs_no_patch() {
-        let state = Snapshot { sessions: vec![session(1, 1)], ..Snapshot::default() };
-        let later = Snapshot { now: Timestamp::from_millis(9), revision: Revision(9), ..state.clone() };
-        assert_eq!(state.patch_to(&later), None);
-    }
 
     #[test]
     fn views_are_told_apart_by_their_key() {

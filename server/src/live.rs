@@ -1,12 +1,16 @@
 //! `/live`: one WebSocket per tab.
 //!
-//! The tab says what it shows, the server answers with the state and then with patches. Only the newest state waits for
-//! a slow reader; it gets a snapshot, never a backlog. The socket is bound to its session and closes with it.
+//! The tab says what it shows, the server answers with the state and then with patches. For a slow reader the rest of one
+//! frame waits; after it the reader gets a snapshot, never a backlog. The socket is bound to its session and closes with it.
 
+mod frame;
 mod held_order;
 pub mod hub;
+mod outlet;
+mod view;
+mod websocket;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use app::{
     live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
@@ -16,26 +20,33 @@ use app::{
 };
 use axum::{
     Extension,
-    extract::{
-        State,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
-    },
-    response::Response,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
 };
-use tokio::{sync::watch, time::Instant};
+use futures_util::{SinkExt, StreamExt};
+use http::Request;
+use tokio::{net::TcpStream, time::Instant};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message,
+        protocol::{Role as Side, WebSocketConfig},
+    },
+};
 
 use self::{
     held_order::HeldOrder,
-    hub::{Frame, Watched},
+    hub::Watched,
+    outlet::{Inlet, Outlet},
+    view::Place,
 };
-use crate::state::AppState;
+use crate::{serve, state::AppState};
 
 /// How often the tab is told that the link is alive.
 const TICK: Duration = Duration::from_secs(15);
 /// A tab that has said nothing for this long, not even the answer to a ping, is gone.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How long a tab may take to read one frame.
-const READ_PATIENCE: Duration = Duration::from_secs(5);
 /// The largest message of a tab: a view that holds a thousand rows.
 const MESSAGE_BYTES: usize = 64 * 1_024;
 /// What a tab's socket reads into: it says little. Cleared at every read, so that the usual 128 kB cost more than a frame.
@@ -45,27 +56,31 @@ const READ_BUFFER_BYTES: usize = 2 * 1_024;
 pub async fn upgrade(
     State(state): State<AppState>,
     Extension(asker): Extension<Principal>,
-    upgrade: WebSocketUpgrade,
+    request: Request<Body>,
 ) -> Response {
+    let (response, upgrade) = match websocket::accept(request) {
+        Ok(accepted) => accepted,
+        Err(no_handshake) => return no_handshake.into_response(),
+    };
     // The upgraded connection is no task of the accept loop any more, but its close frame is to be sent all the same.
     let waited_for = state.tasks.token();
-    let upgrade = upgrade.max_message_size(MESSAGE_BYTES).read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
-    upgrade.on_upgrade(async move |socket| {
+    tokio::spawn(async move {
         let _waited_for = waited_for;
+        let Some((stream, read)) = upgrade.await.ok().and_then(serve::socket_of) else { return };
         state.metrics.live_tabs.inc();
         let metrics = state.metrics.clone();
-        Tab { state, asker, socket, frames: None, shown: None, order: None }.converse().await;
+        Tab::new(state, asker, stream, read).await.converse().await;
         metrics.live_tabs.dec();
-    })
+    });
+    response
 }
 
 struct Tab {
     state: AppState,
     asker: Principal,
-    socket: WebSocket,
-    frames: Option<watch::Receiver<Arc<Frame>>>,
-    /// The number of the last frame that was sent.
-    shown: Option<u64>,
+    messages: WebSocketStream<Inlet>,
+    outlet: Arc<Outlet>,
+    place: Option<Place>,
     /// The order that the tab holds, if it has scrolled since.
     order: Option<HeldOrder>,
 }
@@ -77,11 +92,24 @@ enum Over {
 }
 
 impl Tab {
+    async fn new(state: AppState, asker: Principal, stream: TcpStream, read: Vec<u8>) -> Self {
+        let outlet = Arc::new(Outlet::new(stream));
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_frame_size(Some(MESSAGE_BYTES))
+            .max_message_size(Some(MESSAGE_BYTES));
+        let inlet = Inlet(outlet.clone());
+        let messages = WebSocketStream::from_partially_read(inlet, read, Side::Server, Some(config)).await;
+        Self { state, asker, messages, outlet, place: None, order: None }
+    }
+
     async fn converse(mut self) {
-        let over = self.until_over().await;
-        if let Over::Close { code, reason } = over {
-            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-            _ = tokio::time::timeout(READ_PATIENCE, self.socket.send(Message::Close(Some(frame)))).await;
+        if let Over::Close { code, reason } = self.until_over().await {
+            // No frame comes after it.
+            self.place = None;
+            self.outlet.send(&websocket::close(code, reason));
+            self.outlet.emptied().await;
         }
     }
 
@@ -98,13 +126,13 @@ impl Tab {
                     Err(Over::Close { code: CLOSE_SESSION_ENDED, reason })
                 }
                 () = shutdown.cancelled() => Err(Over::Close { code: 1001, reason: "the server stops" }),
-                message = self.socket.recv() => {
+                message = self.messages.next() => {
                     heard_at = Instant::now();
                     self.hear(message).await
                 }
-                () = changed(&mut self.frames) => self.show().await,
+                drained = self.outlet.drained() => self.go_on(drained),
                 _ = tick.tick() => {
-                    if heard_at.elapsed() > SILENCE { Err(Over::Gone) } else { self.tick().await }
+                    if heard_at.elapsed() > SILENCE { Err(Over::Gone) } else { self.tick(); Ok(()) }
                 }
             };
             if let Err(over) = step {
@@ -113,9 +141,25 @@ impl Tab {
         }
     }
 
-    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+    /// What a slow tab gets when it has read what was sent: the newest state, if that is another.
+    fn go_on(&self, drained: io::Result<()>) -> Result<(), Over> {
+        drained.map_err(|_| Over::Gone)?;
+        if let Some(place) = &self.place {
+            place.catch_up();
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<(), Over> {
         let message = match message {
-            None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Over::Gone),
+            None | Some(Err(_) | Ok(Message::Frame(_))) => return Err(Over::Gone),
+            Some(Ok(Message::Close(_))) => {
+                self.place = None;
+                // The answer to it is written by the next flush; who has closed may have gone.
+                _ = self.messages.flush().await;
+                self.outlet.emptied().await;
+                return Err(Over::Gone);
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
             Some(Ok(Message::Text(_))) => return Err(Over::Close { code: 1003, reason: "send binary messages" }),
             Some(Ok(Message::Binary(message))) => message,
@@ -134,7 +178,7 @@ impl Tab {
             }
             Ok(ClientMessage::WatchOwn) => self.watch(Watched::Own(self.asker.username.clone())).await,
             Err(WireError::OtherVersion) => {
-                Err(Over::Close { code: CLOSE_OTHER_VERSION, reason: "the page is of another release: load it anew" })
+                Err(Over::Close { code: CLOSE_OTHER_VERSION, reason: "the page is of another version: load it anew" })
             }
             Err(WireError::Damaged) => Err(Over::Close { code: 1008, reason: "the message cannot be read" }),
         }
@@ -159,63 +203,35 @@ impl Tab {
             if self.state.sessions.still_signed_in(&self.asker).is_err() {
                 return Ok(());
             }
-            self.say(&ServerMessage::Held(part)).await?;
+            self.say(&ServerMessage::Held(part));
         }
         self.watch(Watched::List(view)).await
     }
 
     async fn watch(&mut self, view: Watched) -> Result<(), Over> {
-        let Some(frames) = self.state.hub.watch(view).await else {
+        let Some(place) = self.state.hub.watch(view, self.asker.session_id, &self.outlet).await else {
             return Err(Over::Close { code: 1011, reason: "the view cannot be read" });
         };
         // The session may have ended meanwhile: the socket is then about to be closed, and says nothing more.
         if self.state.sessions.still_signed_in(&self.asker).is_err() {
             return Ok(());
         }
-        self.frames = Some(frames);
-        self.shown = None;
-        self.show().await?;
+        // Nothing of the view of before comes after this one.
+        self.place = None;
+        place.open();
+        self.place = Some(place);
         // A frame that others share may be old; the clock must not be.
-        self.tick().await
+        self.tick();
+        Ok(())
     }
 
-    /// Sends the newest frame: as a patch to a tab that has the one before, else from scratch.
-    async fn show(&mut self) -> Result<(), Over> {
-        let Some(frames) = &mut self.frames else { return Ok(()) };
-        let frame = frames.borrow_and_update().clone();
-        let message = match self.shown {
-            Some(shown) if shown == frame.number => return Ok(()),
-            Some(shown) if shown + 1 == frame.number => frame.patch(),
-            _ => frame.snapshot(),
-        };
-        self.shown = Some(frame.number);
-        self.send(Message::Binary(message)).await
+    fn tick(&self) {
+        self.say(&ServerMessage::Tick(self.state.sessions.now()));
+        self.outlet.send(&websocket::ping());
     }
 
-    async fn tick(&mut self) -> Result<(), Over> {
-        self.say(&ServerMessage::Tick(self.state.sessions.now())).await?;
-        self.send(Message::Ping(axum::body::Bytes::new())).await
-    }
-
-    async fn say(&mut self, message: &ServerMessage) -> Result<(), Over> {
-        self.send(Message::Binary(wire::encode(message).into())).await
-    }
-
-    async fn send(&mut self, message: Message) -> Result<(), Over> {
-        match tokio::time::timeout(READ_PATIENCE, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Over::Gone),
-        }
-    }
-}
-
-async fn changed(frames: &mut Option<watch::Receiver<Arc<Frame>>>) {
-    let going_on = match frames {
-        Some(frames) => frames.changed().await.is_ok(),
-        None => false,
-    };
-    if !going_on {
-        std::future::pending().await
+    fn say(&self, message: &ServerMessage) {
+        self.outlet.send(&websocket::binary(&wire::encode(message)));
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest body of a request that names no sessions.
 const BODY_LIMIT: usize = 64 * 1_024;
-/// The largest body of a delete: some 100,000 ids.
+/// The largest body of a delete: some 100,000 ids of REST.
 const DELETE_BODY_LIMIT: usize = 2 * 1_024 * 1_024;
 
 /// Routes whose body names sessions.

@@ -19,11 +19,14 @@ use axum::{
     extract::ConnectInfo,
     response::Response,
 };
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn, upgrade::Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::AsyncReadExt,
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, Chain, Join},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
@@ -99,6 +102,20 @@ pub async fn serve<A: Answers>(listener: TcpListener, answers: A, tasks: &TaskTr
             }
         }
     }
+}
+
+/// What hyper reads from and writes to.
+type Duplex = Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, OwnedWriteHalf>;
+
+/// The socket of a connection that [`serve`] has accepted and hyper has upgraded, and what was read of it beyond the request.
+/// `None` for any other.
+pub fn socket_of(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<Duplex>>().ok()?;
+    let (reader, writer) = parts.io.into_inner().into_inner();
+    let (begin, reader) = reader.into_inner();
+    let unread = begin.get_ref().get(begin.position() as usize..).unwrap_or_default();
+    let read = [&parts.read_buf, unread].concat();
+    Some((reader.reunite(writer).ok()?, read))
 }
 
 /// A connection, and its place among the most there may be.

@@ -128,7 +128,7 @@ impl AppState {
         });
         let tasks = TaskTracker::new();
         Ok(Self(Arc::new(Shared {
-            hub: Arc::new(LiveHub::new(sessions.clone(), tasks.clone())),
+            hub: Arc::new(LiveHub::new(sessions.clone(), store.clone(), tasks.clone())),
             own_origins: OwnOrigins::new(&public_url),
             proxies: config.proxies.clone(),
             metrics,

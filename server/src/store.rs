@@ -40,6 +40,7 @@ mod tombstone;
 mod touches;
 mod window;
 mod writer;
+pub(crate) mod written;
 
 use std::{
     error::Error,
@@ -81,6 +82,7 @@ use self::{
     sorted_ids::{Found, sort_texts},
     table::{Slot, Table},
     writer::Writer,
+    written::WrittenRows,
 };
 
 /// From here on a pass over all sessions takes longer than handing this thread's other tasks to another.
@@ -109,6 +111,25 @@ impl RedbStore {
     /// [`OpenError`], if memory fails.
     pub fn in_memory(describe_agent: DescribeAgent) -> Result<Self, OpenError> {
         Self::from_journal(Journal::in_memory()?, describe_agent)
+    }
+
+    /// Part of the list without its sessions, and their rows as messages have them: those of `before` that are as they
+    /// were are taken from there.
+    pub(crate) fn written_page(
+        &self,
+        query: &SessionQuery,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+        before: &WrittenRows,
+    ) -> (Page, WrittenRows) {
+        let table = self.shared.table.read();
+        let (page, slots) = query::page(&table, query, lifetimes, now);
+        (page, WrittenRows::read(&table, &slots, before))
+    }
+
+    /// Whether a session is there.
+    pub(crate) fn has(&self, id: SessionId) -> bool {
+        self.shared.table.read().find(id).is_some()
     }
 
     /// A store on a journal.

@@ -60,6 +60,7 @@ impl From<AppError> for Problem {
             | AppError::NotFound(_)
             | AppError::Invalid(_)
             | AppError::Internal
+            | AppError::OtherVersion
             | AppError::Unreachable => {}
         }
         problem

@@ -3,25 +3,43 @@
 use std::{
     collections::HashMap,
     ops::Not,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use app::{
-    live::{BorrowedMessage, Patch, Snapshot, View},
-    session::{Session, SessionId, page::Revision, query::MAX_LIMIT, service::Sessions},
-    wire,
+    live::{Snapshot, View},
+    session::{
+        SessionId,
+        page::{Page, Revision},
+        query::MAX_LIMIT,
+        service::Sessions,
+    },
+    time::Timestamp,
 };
-use axum::body::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
-use super::held_order::{HeldOrder, KeptRows};
+use super::{
+    frame::Reading,
+    held_order::{HeldOrder, KeptRows},
+    outlet::Outlet,
+    view::{Place, ShownView},
+};
+use crate::store::{RedbStore, written::WrittenRows};
 
 /// The shortest time between two frames of one view: a sign-in or an end is shown within a tenth of a second.
 const PACE: Duration = Duration::from_millis(75);
+/// The shortest time between two times that a view is read for tabs that come to it.
+const LEAST_PACE: Duration = Duration::from_millis(10);
+/// How many views are read before other tasks have their turn.
+const AT_A_TIME: usize = 16;
 /// How often a view is read that changes while time passes.
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a tab waits for a frame that knows of every change before it was asked for.
@@ -36,105 +54,115 @@ pub enum Watched {
     Own(Arc<str>),
 }
 
-/// The newest state of a view, and the way to it from the one before.
-pub struct Frame {
-    /// Counts the frames of this view.
-    pub number: u64,
-    state: Arc<Snapshot>,
-    change: Patch,
-    encoded_state: OnceLock<Bytes>,
-    encoded_change: OnceLock<Bytes>,
-}
-
-impl Frame {
-    fn new(number: u64, state: Arc<Snapshot>, change: Patch) -> Self {
-        Self { number, state, change, encoded_state: OnceLock::new(), encoded_change: OnceLock::new() }
-    }
-
-    /// The state from scratch.
-    pub fn snapshot(&self) -> Bytes {
-        self.encoded_state.get_or_init(|| wire::encode(&BorrowedMessage::Snapshot(&self.state)).into()).clone()
-    }
-
-    /// The way from frame `number - 1`.
-    pub fn patch(&self) -> Bytes {
-        self.encoded_change.get_or_init(|| wire::encode(&BorrowedMessage::Patch(&self.change)).into()).clone()
-    }
-}
-
 /// The views that are shown somewhere.
 pub struct LiveHub {
     sessions: Arc<Sessions>,
+    store: RedbStore,
     tasks: TaskTracker,
-    views: Mutex<HashMap<Watched, Followed>>,
+    views: Mutex<Views>,
+    /// Nobody looks any more at one of the views that are read at once.
+    left: Arc<Notify>,
     kept_rows: KeptRows,
     /// An order of a million rows takes 40 MB while it is made: one at a time.
     reading_order: Semaphore,
 }
 
-/// A view that a task follows.
-#[derive(Clone)]
-struct Followed {
-    frames: watch::Sender<Arc<Frame>>,
-    /// Up to which change the newest frame is right.
-    read_up_to: watch::Sender<Revision>,
-    /// Ends the pause before the next frame.
-    hurry: Arc<Notify>,
-}
-
-impl Followed {
-    /// A tab's end of it. The newest frame is then right up to this change.
-    async fn join(&self, change: Revision) -> watch::Receiver<Arc<Frame>> {
-        let frames = self.frames.subscribe();
-        let mut read_up_to = self.read_up_to.subscribe();
-        if *read_up_to.borrow_and_update() < change {
-            self.hurry.notify_one();
-            // Late is better than never, should reading fail.
-            _ = tokio::time::timeout(PATIENCE, read_up_to.wait_for(|read| *read >= change)).await;
-        }
-        frames
-    }
+#[derive(Default)]
+struct Views {
+    shown: HashMap<Watched, Arc<ShownView>>,
+    /// Whether a task goes around those that are read at once.
+    is_gone_around: bool,
 }
 
 impl LiveHub {
-    /// A hub without views. Each view is a task of `tasks` until no tab shows it any more.
-    pub fn new(sessions: Arc<Sessions>, tasks: TaskTracker) -> Self {
+    /// A hub without views. What follows them are tasks of `tasks`, until no tab shows them any more.
+    pub fn new(sessions: Arc<Sessions>, store: RedbStore, tasks: TaskTracker) -> Self {
         Self {
             sessions,
+            store,
             tasks,
             views: Mutex::default(),
+            left: Arc::default(),
             kept_rows: KeptRows::default(),
             reading_order: Semaphore::new(1),
         }
     }
 
-    /// Follows a view. The first frame is there at once and knows of every change so far: whoever asks to see what is
-    /// new must not be shown what was. The caller must have checked that the tab may see it.
+    /// Gives a tab a place at a view. Its newest state then knows of every change so far: whoever asks to see what is new
+    /// must not be shown what was. The caller must have checked that the tab may see it.
     ///
     /// `None` when it cannot be read.
-    pub async fn watch(self: &Arc<Self>, view: Watched) -> Option<watch::Receiver<Arc<Frame>>> {
+    pub(super) async fn watch(
+        self: &Arc<Self>,
+        watched: Watched,
+        looks: SessionId,
+        outlet: &Arc<Outlet>,
+    ) -> Option<Place> {
         let store = self.sessions.store();
-        if let Some((followed, _kept)) = self.followed(&view) {
-            return Some(followed.join(store.revision()).await);
+        let seat = |view: &Arc<ShownView>| view.seat(looks, outlet.clone());
+        // Under the lock, so that it is not being forgotten.
+        let before_us = self.lock().shown.get(&watched).inspect(|view| view.reserve()).cloned();
+        if let Some(view) = before_us {
+            let place = seat(&view);
+            self.bring_up_to(&view, store.revision()).await;
+            return Some(place);
         }
         // Revisions are followed from before the first read, so that no change falls between the two.
         let revisions = store.revisions();
-        let first = Arc::new(self.read(&view, view.key(), &[]).await?);
-        let (frames, receiver) = watch::channel(Arc::new(Frame::new(0, first.clone(), Patch::default())));
-        let followed = Followed { frames, read_up_to: watch::Sender::new(first.revision), hurry: Arc::default() };
-        let before_us = {
-            let mut views = self.lock();
-            let before_us = views.get(&view).cloned();
-            if before_us.is_none() {
-                views.insert(view.clone(), followed.clone());
-            }
-            before_us.map(|followed| (followed.frames.subscribe(), followed))
+        let first = match watched.read_at_once() {
+            Some(view) => self.read_at_once(view, watched.key(), &WrittenRows::default()),
+            None => self.read(&watched, watched.key(), Vec::new()).await?,
         };
-        if let Some((_kept, followed)) = before_us {
-            return Some(followed.join(first.revision).await);
+        let read = first.head.revision;
+        let is_read_at_once = watched.read_at_once().is_some();
+        let left = if is_read_at_once { self.left.clone() } else { Arc::default() };
+        let ours = Arc::new(ShownView::new(watched.clone(), self.store.clone(), first, left));
+        let view = {
+            let mut views = self.lock();
+            let view = views.shown.entry(watched).or_insert_with(|| ours.clone()).clone();
+            view.reserve();
+            if Arc::ptr_eq(&view, &ours) {
+                self.have_followed(&mut views, &view, revisions);
+            }
+            view
+        };
+        let place = seat(&view);
+        // Whoever goes around may have taken up a change that is later than what we have read, before the view was there.
+        self.bring_up_to(&view, if is_read_at_once { store.revision() } else { read }).await;
+        Some(place)
+    }
+
+    fn have_followed(
+        self: &Arc<Self>,
+        views: &mut Views,
+        view: &Arc<ShownView>,
+        revisions: BoxStream<'static, Revision>,
+    ) {
+        if view.watched.read_at_once().is_none() {
+            self.tasks.spawn(self.clone().follow(view.clone(), revisions));
+        } else if !std::mem::replace(&mut views.is_gone_around, true) {
+            self.tasks.spawn(self.clone().go_around(revisions));
         }
-        self.tasks.spawn(self.clone().follow(view, first, followed, revisions));
-        Some(receiver)
+    }
+
+    /// Waits until the newest state of a view is right up to this change.
+    async fn bring_up_to(&self, view: &ShownView, change: Revision) {
+        let mut read_up_to = view.read_up_to.subscribe();
+        let is_there = |read: &Revision| *read >= change;
+        if is_there(&read_up_to.borrow_and_update()) {
+            return;
+        }
+        // Late is better than never, should reading fail.
+        let Some(list) = view.watched.read_at_once() else {
+            view.hurry.notify_one();
+            _ = tokio::time::timeout(PATIENCE, read_up_to.wait_for(is_there)).await;
+            return;
+        };
+        // A thousand tabs that come back at once wait for one that reads for all.
+        let due = view.read_at() + LEAST_PACE;
+        if tokio::time::timeout_at(due, read_up_to.wait_for(is_there)).await.is_err() {
+            self.renew(view, list, change);
+        }
     }
 
     /// The order that a view holds; see [`HeldOrder::read`].
@@ -144,68 +172,106 @@ impl LiveHub {
         tokio::task::spawn_blocking(move || HeldOrder::read(&sessions, &view, &kept)).await.ok().flatten()
     }
 
-    /// A view that is followed already, and what keeps it from being forgotten.
-    fn followed(&self, view: &Watched) -> Option<(Followed, watch::Receiver<Arc<Frame>>)> {
-        let views = self.lock();
-        let followed = views.get(view)?;
-        Some((followed.clone(), followed.frames.subscribe()))
+    /// Follows all views that are read at once, one after the other: a thousand of them take some ten milliseconds, and what
+    /// they all need is at hand, the processor's caches included.
+    async fn go_around(self: Arc<Self>, mut revisions: BoxStream<'static, Revision>) {
+        loop {
+            let is_due = tokio::select! {
+                revision = revisions.next() => match revision {
+                    Some(_) => true,
+                    None => return,
+                },
+                () = self.left.notified() => false,
+            };
+            let begun = Instant::now();
+            let views: Vec<_> = {
+                let mut views = self.lock();
+                views.shown.retain(|watched, view| watched.read_at_once().is_none() || !view.is_empty());
+                views.shown.values().filter(|view| view.watched.read_at_once().is_some()).cloned().collect()
+            };
+            if views.is_empty() && self.stops_going_around() {
+                return;
+            }
+            if !is_due {
+                continue;
+            }
+            for some in views.chunks(AT_A_TIME) {
+                for view in some {
+                    if let Some(list) = view.watched.read_at_once() {
+                        self.renew(view, list, Revision(u64::MAX));
+                    }
+                }
+                tokio::task::yield_now().await;
+            }
+            tokio::time::sleep_until(begun + PACE).await;
+        }
     }
 
-    async fn follow(
-        self: Arc<Self>,
-        view: Watched,
-        mut state: Arc<Snapshot>,
-        followed: Followed,
-        mut revisions: BoxStream<'static, Revision>,
-    ) {
-        let Followed { frames, read_up_to, hurry } = followed;
-        let depends_on_time = view.depends_on_time();
-        let mut number = 0;
+    /// Under the lock, so that no tab comes meanwhile and finds that somebody goes around.
+    fn stops_going_around(&self) -> bool {
+        let mut views = self.lock();
+        let is_needed = views.shown.keys().any(|watched| watched.read_at_once().is_some());
+        views.is_gone_around = is_needed;
+        !is_needed
+    }
+
+    /// Follows one view whose reading takes longer.
+    async fn follow(self: Arc<Self>, view: Arc<ShownView>, mut revisions: BoxStream<'static, Revision>) {
+        let depends_on_time = view.watched.depends_on_time();
         loop {
             tokio::select! {
-                () = frames.closed() => {
-                    if self.forget_if_unwatched(&view) {
+                () = view.left() => {
+                    if self.forget_if_empty(&view) {
                         return;
                     }
                     continue;
                 }
                 due = next_due(&mut revisions, depends_on_time) => if !due { return },
             }
-            // What cannot be read is shown as it was; the log says why.
-            if let Some(next) = self.read(&view, state.view, &state.sessions).await {
-                let read = next.revision;
-                if let Some(change) = state.patch_to(&next) {
-                    number += 1;
-                    state = Arc::new(next);
-                    frames.send_replace(Arc::new(Frame::new(number, state.clone(), change)));
-                }
-                read_up_to.send_replace(read);
-            }
-            _ = tokio::time::timeout(PACE, hurry.notified()).await;
+            self.refresh(&view).await;
+            _ = tokio::time::timeout(PACE, view.hurry.notified()).await;
         }
     }
 
-    /// Under the lock, so that no tab can begin to watch a view that is being forgotten.
-    fn forget_if_unwatched(&self, view: &Watched) -> bool {
+    /// Reads a view anew. What cannot be read is shown as it was; the log says why.
+    async fn refresh(&self, view: &ShownView) {
+        if let Some(next) = self.read(&view.watched, view.key, view.ids()).await {
+            view.show(next);
+        }
+    }
+
+    /// Reads a view anew here and now, unless it is right up to this change.
+    fn renew(&self, view: &ShownView, list: &View, change: Revision) {
+        let renewed = AssertUnwindSafe(|| view.renew(change, |before| self.read_at_once(list, view.key, &before.rows)));
+        // One view is not to take all others with it.
+        if catch_unwind(renewed).is_err() {
+            tracing::error!("a view of the session list could not be read");
+        }
+    }
+
+    /// Under the lock, so that no tab takes a place at a view that is being forgotten.
+    fn forget_if_empty(&self, view: &ShownView) -> bool {
         let mut views = self.lock();
-        let unwatched = views.get(view).is_none_or(|followed| followed.frames.is_closed());
-        if unwatched {
-            views.remove(view);
+        let is_empty = view.is_empty();
+        if is_empty {
+            views.shown.remove(&view.watched);
         }
-        unwatched
+        is_empty
     }
 
-    async fn read(&self, view: &Watched, key: u32, before: &[Session]) -> Option<Snapshot> {
-        let before: Vec<_> = before.iter().map(|session| session.id).collect();
-        if view.is_read_at_once() {
-            return Some(read(&self.sessions, view, key, &before));
-        }
-        let (sessions, view) = (self.sessions.clone(), view.clone());
+    async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>) -> Option<Reading> {
+        let (sessions, watched) = (self.sessions.clone(), watched.clone());
         // One pass over a million sessions takes milliseconds: not on the async threads.
-        tokio::task::spawn_blocking(move || read(&sessions, &view, key, &before)).await.ok()
+        tokio::task::spawn_blocking(move || Reading::of(read(&sessions, &watched, key, &before))).await.ok()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Watched, Followed>> {
+    fn read_at_once(&self, view: &View, key: u32, before: &WrittenRows) -> Reading {
+        let now = self.sessions.now();
+        let (page, rows) = self.store.written_page(&view.query, self.sessions.lifetimes(), now, before);
+        Reading { head: head(key, now, page, 0), rows }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Views> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -221,13 +287,16 @@ async fn next_due(revisions: &mut BoxStream<'static, Revision>, depends_on_time:
 }
 
 impl Watched {
-    /// Whether reading takes microseconds: less than to have another thread do it. While the order holds, newer sessions
-    /// are counted, which may take a pass.
-    fn is_read_at_once(&self) -> bool {
-        matches!(self, Self::List(View { query, held: None }) if query.is_in_kept_order())
+    /// The part of the list, if reading it takes microseconds: less than to have another thread do it. While the order holds,
+    /// newer sessions are counted, which may take a pass.
+    fn read_at_once(&self) -> Option<&View> {
+        match self {
+            Self::List(view) if view.held.is_none() && view.query.is_in_kept_order() => Some(view),
+            Self::List(_) | Self::Own(_) => None,
+        }
     }
 
-    /// The short name that its tabs know it by; 0 for one's own sessions. Made from its JSON: once for a view, not for each
+    /// The short name that its tabs know it by; 0 for one's own sessions. Made from its message: once for a view, not for each
     /// frame.
     fn key(&self) -> u32 {
         match self {
@@ -265,19 +334,16 @@ fn read_own(sessions: &Sessions, username: &str, before: &[SessionId]) -> Snapsh
 
 fn read_list(sessions: &Sessions, view: &View, key: u32) -> Snapshot {
     let (store, now) = (sessions.store(), sessions.now());
-    let page = store.list(&view.query, sessions.lifetimes(), now);
+    let mut page = store.list(&view.query, sessions.lifetimes(), now);
     let (newer, rows) = match &view.held {
-        None => (0, page.sessions),
+        None => (0, std::mem::take(&mut page.sessions)),
         Some(held) => (store.count_newer(&view.query.filter, held.as_of, now), store.get_many(&held.ids)),
     };
-    Snapshot {
-        view: key,
-        now,
-        revision: page.revision,
-        counts: page.counts,
-        total: page.total,
-        as_of: page.as_of,
-        newer,
-        sessions: rows,
-    }
+    Snapshot { sessions: rows, ..head(key, now, page, newer) }
+}
+
+/// What a page says of the list.
+fn head(view: u32, now: Timestamp, page: Page, newer: u64) -> Snapshot {
+    let Page { revision, counts, total, as_of, .. } = page;
+    Snapshot { view, now, revision, counts, total, as_of, newer, sessions: Vec::new() }
 }

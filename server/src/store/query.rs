@@ -21,6 +21,12 @@ use super::{
 
 /// Part of the list at `now`. By last activity without a search: as [`Table::page`]. Else one pass.
 pub(crate) fn list(table: &Table, query: &SessionQuery, lifetimes: &Lifetimes, now: Timestamp) -> Page {
+    let (page, slots) = page(table, query, lifetimes, now);
+    Page { sessions: slots.into_iter().map(|slot| table.session(slot)).collect(), ..page }
+}
+
+/// The same, the sessions as slots.
+pub(crate) fn page(table: &Table, query: &SessionQuery, lifetimes: &Lifetimes, now: Timestamp) -> (Page, Vec<Slot>) {
     let revision = table.revision();
     let matcher = || Matcher::new(table, &query.filter, now);
     let found = match query.sort.column {
@@ -41,13 +47,8 @@ pub(crate) fn list(table: &Table, query: &SessionQuery, lifetimes: &Lifetimes, n
             find(&matcher(), table, query, |slot| table.lifetime_place(slot, lifetimes), |_| ())
         }
     };
-    Page {
-        revision,
-        counts: table.counts(),
-        total: found.total,
-        as_of: table.newest_id(),
-        sessions: found.slots.into_iter().map(|slot| table.session(slot)).collect(),
-    }
+    let (counts, as_of) = (table.counts(), table.newest_id());
+    (Page { revision, counts, total: found.total, as_of, sessions: Vec::new() }, found.slots)
 }
 
 /// All sessions of one user, newest activity first. One pass over one column.

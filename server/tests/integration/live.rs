@@ -312,9 +312,11 @@ async fn stopping_the_server_closes_live_sockets() {
     let admin = server.admin().await;
     let address = listen(&server).await;
     let mut socket = open(address, &admin).await;
+    say(&mut socket, &ClientMessage::Watch(everything())).await;
+    hear(&mut socket).await.unwrap();
     server.state.shutdown.cancel();
     server.state.tasks.close();
-    let stopped = tokio::time::timeout(Duration::from_secs(10), server.state.tasks.wait());
+    let stopped = tokio::time::timeout(Duration::from_secs(3), server.state.tasks.wait());
     stopped.await.expect("nothing is left to wait for");
     assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1001, "sent before the end of the last task");
 }

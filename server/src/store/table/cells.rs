@@ -1,9 +1,13 @@
 //! What stands in a slot of the table.
 
-use std::{borrow::Cow, net::IpAddr, sync::atomic::Ordering};
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use app::{
-    session::{Deadlines, Lifetimes, Session, SessionId, SessionType, TokenHash, store::Purpose},
+    session::{Deadlines, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash, store::Purpose},
     time::Timestamp,
 };
 
@@ -23,7 +27,7 @@ impl Table {
             client: self.user_agents.words(self.agent(slot)).clone(),
             created_at: self.created_at(slot),
             last_active_at: self.last_active_at(slot),
-            standing: self.standings.get(&slot).cloned(),
+            standing: self.standing(slot).cloned(),
         }
     }
 
@@ -46,6 +50,15 @@ impl Table {
     #[inline]
     pub(crate) fn id(&self, slot: Slot) -> SessionId {
         SessionId(self.ids[slot as usize])
+    }
+
+    pub(crate) fn username(&self, slot: Slot) -> &str {
+        self.usernames.text(self.user(slot))
+    }
+
+    /// What makes it one of the few that were made to be kept.
+    pub(crate) fn standing(&self, slot: Slot) -> Option<&Arc<Standing>> {
+        if self.standings.is_empty() { None } else { self.standings.get(&slot) }
     }
 
     /// Its number in `usernames`.

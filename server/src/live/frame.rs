@@ -1,0 +1,176 @@
+//! Frames of a view: its newest state, and the way to it from the one before.
+
+use std::sync::OnceLock;
+
+use app::{
+    live::{BorrowedMessage, Patch, Snapshot},
+    session::SessionId,
+    wire,
+};
+
+use super::websocket;
+use crate::store::written::WrittenRows;
+
+/// A view as it was read.
+pub(super) struct Reading {
+    /// The state, its sessions apart.
+    pub(super) head: Snapshot,
+    /// Its sessions.
+    pub(super) rows: WrittenRows,
+}
+
+/// See the module. Each of both is written at most once, whoever is sent it.
+pub(super) struct Frame {
+    /// Counts the frames of a view.
+    pub(super) number: u64,
+    pub(super) state: Reading,
+    change: Change,
+    snapshot: OnceLock<Vec<u8>>,
+    patch: OnceLock<Vec<u8>>,
+}
+
+/// What has happened to the rows.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Change {
+    /// Whether other sessions are there now, or in another order.
+    has_other_order: bool,
+    /// The places of rows that are new or have changed.
+    changed: Vec<usize>,
+}
+
+impl Reading {
+    /// A state with its sessions.
+    pub(super) fn of(state: Snapshot) -> Self {
+        let rows = WrittenRows::of(&state.sessions);
+        Self { head: Snapshot { sessions: Vec::new(), ..state }, rows }
+    }
+}
+
+impl Frame {
+    /// The first frame of a view.
+    pub(super) fn first(state: Reading) -> Self {
+        Self::new(0, state, Change::default())
+    }
+
+    /// The frame after this one; the state itself if a tab could see no difference.
+    pub(super) fn next(&self, state: Reading) -> Option<Self> {
+        let counted = |Snapshot { counts, total, newer, .. }: &Snapshot| (*counts, *total, *newer);
+        let change = Change::between(&self.state.rows, &state.rows);
+        let is_same = change == Change::default() && counted(&self.state.head) == counted(&state.head);
+        (!is_same).then(|| Self::new(self.number + 1, state, change))
+    }
+
+    fn new(number: u64, state: Reading, change: Change) -> Self {
+        Self { number, state, change, snapshot: OnceLock::new(), patch: OnceLock::new() }
+    }
+
+    /// The state from scratch, as it is sent.
+    pub(super) fn snapshot(&self) -> &[u8] {
+        self.snapshot.get_or_init(|| {
+            let Reading { head, rows } = &self.state;
+            with_rows(wire::encode(&BorrowedMessage::Snapshot(head)), rows.ids().len(), |message| {
+                message.extend_from_slice(rows.bytes());
+            })
+        })
+    }
+
+    /// The way from frame `number - 1`, as it is sent.
+    pub(super) fn patch(&self) -> &[u8] {
+        self.patch.get_or_init(|| {
+            let (Reading { head, rows }, Change { has_other_order, changed }) = (&self.state, &self.change);
+            let Snapshot { view, now, revision, counts, total, as_of, newer, .. } = *head;
+            let order: Option<Vec<SessionId>> = has_other_order.then(|| rows.ids().to_vec());
+            let patch = Patch { view, now, revision, counts, total, as_of, newer, order, changed: Vec::new() };
+            with_rows(wire::encode(&BorrowedMessage::Patch(&patch)), changed.len(), |message| {
+                changed.iter().for_each(|place| message.extend_from_slice(rows.row(*place)));
+            })
+        })
+    }
+}
+
+impl Change {
+    fn between(before: &WrittenRows, after: &WrittenRows) -> Self {
+        let mut find = before.finder();
+        let is_new = |(place, id): (usize, &SessionId)| {
+            let is_known = find(*id).is_some_and(|known| before.row(known) == after.row(place));
+            (!is_known).then_some(place)
+        };
+        let changed = after.ids().iter().enumerate().filter_map(is_new).collect();
+        Self { has_other_order: before.ids() != after.ids(), changed }
+    }
+}
+
+/// A message whose last part is a list without rows, with these rows.
+fn with_rows(mut message: Vec<u8>, rows: usize, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    // How many: none.
+    message.pop();
+    wire::append(&rows, &mut message);
+    write(&mut message);
+    websocket::binary(&message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use app::{live::ServerMessage, session::page::Revision, time::Timestamp};
+    use proptest::prelude::*;
+    use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
+
+    use super::*;
+    use crate::json_writer::tests::any_session;
+
+    /// Two states of a view, of the same few sessions.
+    fn two_states() -> impl Strategy<Value = [Snapshot; 2]> {
+        let sessions = proptest::collection::vec(any_session(), 12);
+        let rows = || proptest::collection::vec((0_usize..12, 0_u64..2), 0..12).prop_shuffle();
+        (sessions, [rows(), rows()], any::<[u64; 2]>(), any::<u32>()).prop_map(|(sessions, rows, numbers, view)| {
+            let state = |rows: Vec<(usize, u64)>, number: u64| {
+                let mut state = Snapshot { view, total: number % 3, revision: Revision(number), ..Snapshot::default() };
+                for (which, last_active_at) in rows {
+                    let id = SessionId(which as u64);
+                    if state.sessions.iter().all(|session| session.id != id) {
+                        let last_active_at = Timestamp::from_millis(last_active_at);
+                        state.sessions.push(app::session::Session { id, last_active_at, ..sessions[which].clone() });
+                    }
+                }
+                state
+            };
+            let [before, after] = rows;
+            [state(before, numbers[0]), state(after, numbers[1])]
+        })
+    }
+
+    fn read(frame: &[u8]) -> ServerMessage {
+        let message = WebSocket::from_raw_socket(Cursor::new(frame.to_vec()), Role::Client, None).read().unwrap();
+        wire::decode(&message.into_data()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn applying_a_patch_gives_the_next_state([before, after] in two_states()) {
+            let frame = Frame::first(Reading::of(before.clone()));
+            prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(before.clone()));
+            let mut state = before.clone();
+            match frame.next(Reading::of(after.clone())) {
+                Some(next) => {
+                    prop_assert_eq!(read(next.snapshot()), ServerMessage::Snapshot(after.clone()));
+                    let ServerMessage::Patch(patch) = read(next.patch()) else { panic!("no patch") };
+                    state.apply(patch);
+                    prop_assert_eq!(state, after);
+                }
+                None => {
+                    prop_assert_eq!(before.sessions, after.sessions);
+                    prop_assert_eq!(before.total, after.total);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unchanged_view_needs_no_frame() {
+        let state = Snapshot { total: 3, ..Snapshot::default() };
+        let later = Snapshot { now: Timestamp::from_millis(9), revision: Revision(9), ..state.clone() };
+        assert!(Frame::first(Reading::of(state)).next(Reading::of(later)).is_none());
+    }
+}
