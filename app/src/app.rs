@@ -42,6 +42,9 @@ pub(crate) fn is_scripted(data: &PageData) -> bool {
 
 /// The data on its way from the server to the browser: the document carries it.
 fn carried(data: Option<PageData>) -> PageData {
+    if cfg!(feature = "ssr") && data.is_none() {
+        return not_found();
+    }
     let text = SharedValue::new_str(|| to_text(&encode(&data))).into_inner();
     data.or_else(|| decode(&from_text(&text)).unwrap_or_default()).unwrap_or_else(not_found)
 }

@@ -68,10 +68,8 @@ pub(crate) fn rename(address: &str) {
 
 /// Goes to the sign-in page, which says why and leads back here.
 pub(crate) fn sign_in_again(reason: &str) {
-    let location = window().location();
-    let here = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("next", &here).append_pair("reason", reason);
+    query.append_pair("next", &here()).append_pair("reason", reason);
     go(&(paths::SIGN_IN.to_owned() + "?" + &query.finish()));
 }
 
@@ -84,13 +82,23 @@ pub(crate) fn is_signed_out(error: &AppError) -> bool {
     signed_out
 }
 
-/// Sends a body and waits for the answer: whether it is one of success, and its body. `None` when the server cannot be
+/// Loads this page anew. Not as it was asked for, which may have been with a form: that is not to be sent again.
+pub(crate) fn load_anew() {
+    go(&here());
+}
+
+fn here() -> String {
+    let location = window().location();
+    location.pathname().unwrap_or_default() + &location.search().unwrap_or_default()
+}
+
+/// Sends a body and waits for the answer: its HTTP status and its body. `None` when the server cannot be
 /// reached.
 pub(crate) fn post(
     path: &str,
     content_type: &str,
     body: Vec<u8>,
-) -> impl Future<Output = Option<(bool, Vec<u8>)>> + Send {
+) -> impl Future<Output = Option<(u16, Vec<u8>)>> + Send {
     SendWrapper::new(async move {
         let headers = Object::new();
         Reflect::set(&headers, &"content-type".into(), &content_type.into()).ok()?;
@@ -101,7 +109,7 @@ pub(crate) fn post(
         let response = JsFuture::from(window().fetch_with_str_and_init(path, &request)).await.ok()?;
         let response: Response = response.unchecked_into();
         let body = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
-        Some((response.ok(), Uint8Array::new(&body).to_vec()))
+        Some((response.status(), Uint8Array::new(&body).to_vec()))
     })
 }
 

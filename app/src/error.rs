@@ -4,7 +4,10 @@ use leptos::{prelude::FromServerFnError, server_fn::error::ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{session::query::QueryError, wire::WireEncoding};
+use crate::{
+    session::query::QueryError,
+    wire::{self, WireEncoding},
+};
 
 /// A refused or failed request. What a 4xx says tells what to change; a 5xx says nothing about the inside.
 #[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,9 @@ pub enum AppError {
     /// A defect; logged on the server.
     #[error("something went wrong on the server; its log says what")]
     Internal,
+    /// The page that asks is not of the server's version.
+    #[error("Keepwatch has been updated: reload the page")]
+    OtherVersion,
     /// The server could not be reached or its answer not be read.
     #[error("the server could not be reached")]
     Unreachable,
@@ -62,6 +68,7 @@ impl AppError {
             Self::NotFound(_) => 404,
             Self::OwnSession(_) => 409,
             Self::Invalid(_) | Self::Query(_) => 400,
+            Self::OtherVersion => wire::OTHER_VERSION,
             Self::Throttled { .. } => 429,
             Self::Internal => 500,
             Self::Unreachable => 502,

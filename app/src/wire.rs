@@ -1,8 +1,8 @@
 //! How the console and its server write what they say to each other: requests, answers, frames of the live channel, and
 //! what a document carries.
 //!
-//! [Postcard](https://postcard.jamesmunns.com/wire-format) behind a version: values carry no names, so that one release
-//! would misread what another writes. Everybody else uses REST, which is JSON.
+//! [Postcard](https://postcard.jamesmunns.com/wire-format) behind a version: values carry no names, so that one build would
+//! misread what another writes. Everybody else uses REST, which is JSON.
 
 use http::Method;
 use leptos::server_fn::{
@@ -13,14 +13,23 @@ use thiserror::Error;
 
 use crate::{browser, error::AppError};
 
-/// What every message begins with: another for each release (FNV-1a of its number).
-const VERSION: [u8; 4] = fnv1a(env!("CARGO_PKG_VERSION").as_bytes()).to_be_bytes();
+/// What every message begins with: another for other sources of this crate.
+const VERSION: [u8; 4] = version(env!("KEEPWATCH_WIRE_VERSION")).to_be_bytes();
+
+const fn version(digits: &str) -> u32 {
+    let (digits, mut version, mut index) = (digits.as_bytes(), 0_u32, 0);
+    while index < digits.len() {
+        version = version * 10 + (digits[index] - b'0') as u32;
+        index += 1;
+    }
+    version
+}
 
 /// A message that cannot be read.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum WireError {
-    /// It does not begin with [this release's version](self).
-    #[error("the page and the server are of different releases: reload the page")]
+    /// It does not begin with [this build's version](self).
+    #[error("the page and the server are of different versions: reload the page")]
     OtherVersion,
     /// It is cut, too long, or none of ours.
     #[error("the message cannot be read: reload the page")]
@@ -29,14 +38,21 @@ pub enum WireError {
 
 /// A value as a message.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut message = VERSION.to_vec();
+    append(value, &mut message);
+    message
+}
+
+/// Appends a value as it stands in a message.
+pub fn append<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) {
     // Only a sequence of unknown length fails, and no type of ours is one.
-    postcard::to_extend(value, VERSION.to_vec()).unwrap_or_default()
+    *message = postcard::to_extend(value, std::mem::take(message)).unwrap_or_default();
 }
 
 /// The value of a message.
 ///
 /// # Errors
-/// The message is of another release, or damaged.
+/// The message is of another version, or damaged.
 pub fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, WireError> {
     let value = message.strip_prefix(&VERSION).ok_or(WireError::OtherVersion)?;
     match postcard::take_from_bytes(value) {
@@ -97,19 +113,41 @@ where
         Fut: Future<Output = Result<Output, AppError>> + Send,
     {
         let message = request.try_into_bytes().await?;
-        let input = decode(&message).map_err(|problem| AppError::Invalid(problem.to_string()))?;
+        let input = decode(&message).map_err(|problem| match problem {
+            WireError::OtherVersion => AppError::OtherVersion,
+            WireError::Damaged => AppError::Invalid(problem.to_string()),
+        })?;
         let output = function(input).await?;
         Server::Response::try_from_bytes(CONTENT_TYPE, encode(&output).into())
     }
 
     async fn run_client(path: &str, input: Input) -> Result<Output, AppError> {
         let answer = browser::post(path, CONTENT_TYPE, encode(&input)).await;
-        let (is_ok, message) = answer.ok_or(AppError::Unreachable)?;
-        // What is no message of ours comes from something between.
-        let unreachable = |_| AppError::Unreachable;
-        if is_ok { decode(&message).map_err(unreachable) } else { Err(decode(&message).unwrap_or_else(unreachable)) }
+        let (status, message) = answer.ok_or(AppError::Unreachable)?;
+        let output = output(status, &message);
+        if matches!(output, Err(AppError::OtherVersion)) {
+            browser::load_anew();
+        }
+        output
     }
 }
+
+/// What an answer of this HTTP status says.
+fn output<T: DeserializeOwned>(status: u16, message: &[u8]) -> Result<T, AppError> {
+    if (200..300).contains(&status) {
+        // What is no message of ours comes from something between.
+        return decode(message).map_err(|_| AppError::Unreachable);
+    }
+    Err(decode(message).unwrap_or(match status {
+        // Said in another version than this one.
+        OTHER_VERSION => AppError::OtherVersion,
+        401 => AppError::Unauthorized,
+        _ => AppError::Unreachable,
+    }))
+}
+
+/// The HTTP status that a tab of another version is answered with: Upgrade Required.
+pub const OTHER_VERSION: u16 = 426;
 
 /// How an error is written in the place of an answer.
 pub struct WireEncoding;
@@ -151,7 +189,26 @@ mod tests {
     }
 
     #[test]
-    fn what_another_release_writes_is_not_misread() {
+    fn an_answer_says_what_it_says_in_any_version() {
+        let mut other = encode(&AppError::Locked(String::new()));
+        other[0] ^= 1;
+        for (status, message, expected) in [
+            (200, encode(&7_u64), Ok(7)),
+            (200, b"<!doctype html>".to_vec(), Err(AppError::Unreachable)),
+            (200, Vec::new(), Err(AppError::Unreachable)),
+            (502, b"<!doctype html>".to_vec(), Err(AppError::Unreachable)),
+            (403, encode(&AppError::Locked("Back soon.".to_owned())), Err(AppError::Locked("Back soon.".to_owned()))),
+            (401, encode(&AppError::WrongCredentials), Err(AppError::WrongCredentials)),
+            (401, other.clone(), Err(AppError::Unauthorized)),
+            (426, other.clone(), Err(AppError::OtherVersion)),
+            (403, other, Err(AppError::Unreachable)),
+        ] {
+            assert_eq!(output::<u64>(status, &message), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_another_version_writes_is_not_misread() {
         let mut message = encode(&7_u64);
         message[0] ^= 1;
         assert_eq!(decode::<u64>(&message), Err(WireError::OtherVersion));

@@ -1,5 +1,7 @@
+import type { WebSocketRoute } from "@playwright/test";
+
 import { Api } from "../support/api.ts";
-import { expect, isSignIn, signIn, test } from "../support/test.ts";
+import { expect, fillSignIn, isSignIn, signIn, test } from "../support/test.ts";
 
 test.use({ given: { users: ["anna", "bert", "dirk"], administrators: ["erin"] } });
 
@@ -64,4 +66,37 @@ test("last active follows what a user does", async ({ admin, server }) => {
     return instant();
   };
   await expect.poll(afterAnotherRequest, { timeout: 10_000 }).not.toBe(before);
+});
+
+test("a tab of another version than the server loads itself anew, and not again and again", async ({ admin }) => {
+  const { page } = admin;
+  const sockets: WebSocketRoute[] = [];
+  await page.routeWebSocket("**/live", (socket) => {
+    socket.connectToServer();
+    sockets.push(socket);
+  });
+  const outdated = () => sockets.at(-1)!.close({ code: 4426, reason: "the page is of another version: load it anew" });
+  await admin.open("q=anna");
+  let loads = 0;
+  page.on("load", () => (loads += 1));
+
+  await outdated();
+  await expect.poll(() => sockets.length).toBe(2);
+  expect(loads, "it is new").toBe(0);
+
+  await expect(async () => {
+    await outdated();
+    await expect.poll(() => loads, { timeout: 1_500 }).toBe(1);
+  }).toPass({ timeout: 25_000 });
+  await expect(page).toHaveURL(/q=anna/);
+});
+
+test("whoever signs in on a page of another version gets a new one", async ({ page, open, browserErrors }) => {
+  browserErrors.expect(/status of 426/);
+  await page.route("**/rpc/sign_in", (route) => route.fulfill({ status: 426, body: "said in another version" }));
+  await open(page, "/sign-in?next=/account/sessions");
+  const loaded = page.waitForEvent("load");
+  await fillSignIn(page, "anna");
+  await loaded;
+  await expect(page).toHaveURL("/sign-in?next=/account/sessions");
 });

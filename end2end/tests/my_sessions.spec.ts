@@ -105,6 +105,23 @@ test("the keyboard stays at the table when its row has gone", async ({ page, ope
   await expect(page.locator(".sheet")).toBeFocused();
 });
 
+test("the keyboard stays where it is when another session comes and one before it goes", async ({ page, open, server, adminApi }) => {
+  const first = await Api.signIn(server, "cleo", undefined, "first/1");
+  await Api.signIn(server, "cleo", undefined, "second/1");
+  await signIn(page, "cleo");
+  await open(page, "/account/sessions");
+  const end = (agent: string) => page.getByRole("row", { name: agent }).getByRole("button");
+  await end("second 1").focus();
+  for (const agent of ["third/1", "fourth/1"]) {
+    await Api.signIn(server, "cleo", undefined, agent);
+    await expect(end(agent.replace("/", " "))).toBeVisible();
+    await expect(end("second 1")).toBeFocused();
+  }
+  await adminApi.delete(first.session.id);
+  await expect(end("first 1")).toHaveCount(0);
+  await expect(end("second 1")).toBeFocused();
+});
+
 test("My Sessions says when it is not live", async ({ page, open }) => {
   await page.routeWebSocket("**/live", (socket) => socket.close());
   await signIn(page, "anna");

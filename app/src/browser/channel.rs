@@ -18,7 +18,7 @@ use leptos::{
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
-use super::{callback, every, is_signed_out, listen, now, sign_in_again};
+use super::{callback, every, is_signed_out, listen, load_anew, now, sign_in_again};
 use crate::{
     error::AppError,
     live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
@@ -31,6 +31,8 @@ use crate::{
 
 /// A link on which nothing has come for so long is dead: the server says something every 15 s.
 const SILENCE: Duration = Duration::from_secs(40);
+/// How old a page is at least that loads itself anew.
+const LEAST_AGE: Duration = Duration::from_secs(10);
 /// Input of the user is told at most this often.
 const INPUT_EVERY: Duration = Duration::from_secs(20);
 const POLL_EVERY_MILLIS: u32 = 5_000;
@@ -68,6 +70,7 @@ struct Channel {
     wanted: RefCell<Option<ClientMessage>>,
     socket: RefCell<Option<WebSocket>>,
     handlers: [Function; 3],
+    opened_at: Timestamp,
     failures: Cell<u32>,
     last_frame: Cell<Timestamp>,
     last_input: Cell<Timestamp>,
@@ -93,6 +96,7 @@ pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
             callback(|event| with(|channel| channel.received(event))),
             callback(|event| with(|channel| channel.closed(event))),
         ],
+        opened_at: now(),
         failures: Cell::new(0),
         last_frame: Cell::new(now()),
         last_input: Cell::default(),
@@ -177,9 +181,12 @@ impl Channel {
         self.last_frame.set(now());
         self.failures.set(0);
         let message = Uint8Array::new(&event.unchecked_into::<MessageEvent>().data()).to_vec();
-        if let Ok(message) = decode(&message) {
-            self.note_what_is_held(&message);
-            (self.heard)(Heard::Message(message));
+        match decode(&message) {
+            Ok(message) => {
+                self.note_what_is_held(&message);
+                (self.heard)(Heard::Message(message));
+            }
+            Err(_) => self.is_outdated(),
         }
     }
 
@@ -197,8 +204,19 @@ impl Channel {
         drop(self.socket.take());
         match event.code() {
             CLOSE_SESSION_ENDED => sign_in_again(&event.reason()),
-            CLOSE_OTHER_VERSION => _ = window().location().reload(),
+            CLOSE_OTHER_VERSION => self.is_outdated(),
             _ => self.failed(),
+        }
+    }
+
+    /// Loads the page anew, which is then of the server's version. Behind two servers of different versions it might not be:
+    /// hence not again and again.
+    fn is_outdated(self: &Rc<Self>) {
+        if now().since(self.opened_at) >= LEAST_AGE {
+            load_anew();
+        } else {
+            self.hang_up();
+            self.failed();
         }
     }
 

@@ -65,7 +65,7 @@ function draw() {
   const template = find("#row").content.firstElementChild;
   barHeight = bar.offsetHeight;
   headHeight = head.offsetHeight;
-  document.documentElement.style.setProperty("--bar-height", `${barHeight}px`);
+  for (const { style } of [document.documentElement, head]) style.setProperty("--bar-height", `${barHeight}px`);
   listTop = before.getBoundingClientRect().top + scrollY - barHeight - headHeight;
   const rowsOnScreen = Math.ceil((innerHeight - barHeight - headHeight) / ROW_HEIGHT);
   const wanted = Math.max(50, rowsOnScreen + 2 * OVERSCAN + STEP);

@@ -1,11 +1,10 @@
 /**
- * The messages of the live channel as `app/src/wire.rs` writes them: postcard behind the version of the release.
+ * The messages of the live channel as `app/src/wire.rs` writes them: postcard behind what names the build.
  * https://postcard.jamesmunns.com/wire-format
  */
 
-/** The release, put in when the pages are bundled. */
-const VERSION = new DataView(new ArrayBuffer(4));
-VERSION.setUint32(0, fnv1a(new TextEncoder().encode(KEEPWATCH_VERSION)));
+/** What a message begins with: put in when the pages are bundled. */
+const VERSION = KEEPWATCH_VERSION;
 
 const COLUMNS = ["username", "session_type", "address", "last_active", "server_name", "user_agent"];
 const TYPES = ["rest", "browser", "other"];
@@ -39,8 +38,7 @@ export function watch(sort, first, limit, held) {
     number(view, held.ids.length);
     for (const id of held.ids) number(view, id);
   }
-  const version = new Uint8Array(VERSION.buffer);
-  return { key: fnv1a([...version, ...view]), message: Uint8Array.from([...version, 0, ...view]) };
+  return { key: fnv1a([...VERSION, ...view]), message: Uint8Array.from([...VERSION, 0, ...view]) };
 }
 
 /** A number in groups of seven bits, the lowest first. */
