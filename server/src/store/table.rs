@@ -79,6 +79,7 @@ pub(crate) struct Table {
     pub(super) user_agents: Dictionary,
     by_type: [u64; 3],
     newest_id: SessionId,
+    client_changes: u64,
     revision: AtomicU64,
 }
 
@@ -117,6 +118,7 @@ impl Table {
             user_agents: Dictionary::described(describe_agent),
             by_type: [0; 3],
             newest_id: SessionId(0),
+            client_changes: 0,
             revision: AtomicU64::new(0),
         }
     }
@@ -214,7 +216,13 @@ impl Table {
         self.user_agents.release(before);
         self.user_agents.forget(before);
         self.mark_touched(slot);
+        self.client_changes += 1;
         *self.revision.get_mut() += 1;
+    }
+
+    /// How often the client of any session has changed: beside its last activity nothing else of a session does.
+    pub(crate) fn client_changes(&self) -> u64 {
+        self.client_changes
     }
 
     /// Moves the last-active instant forward; whether it moved.

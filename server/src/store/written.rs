@@ -4,6 +4,7 @@ use std::{hint::black_box, net::IpAddr, sync::Arc};
 
 use app::{
     session::{Session, SessionId, SessionType, Standing},
+    time::Timestamp,
     wire,
 };
 use serde::Serialize;
@@ -14,21 +15,14 @@ use super::table::{Slot, Table};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WrittenRows {
     ids: Vec<SessionId>,
-    /// What each was written from; nothing of rows that were not read from the table.
-    marks: Vec<Mark>,
+    /// What each was written from, but for what a change of the client changes; nothing of rows that were not read from the
+    /// table.
+    last_active_at: Vec<Timestamp>,
+    /// How often the client of a session had changed by then.
+    client_changes: u64,
     /// Where each row ends in `bytes`.
     ends: Vec<usize>,
     bytes: Vec<u8>,
-}
-
-/// What of a session's row can change: another mark, another row. That the number of an agent means another text later,
-/// for the same session at the same address and in the same millisecond, takes two changes of its client, which are told
-/// apart: each is a revision, and rows are read after every one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    last_active_at: u64,
-    agent: u32,
-    address: (bool, u128),
 }
 
 /// A [`Session`] whose parts are borrowed: it is written alike.
@@ -61,23 +55,21 @@ impl WrittenRows {
     /// Column by column, so that the processor fetches what is far away for many rows at once.
     pub(super) fn read(table: &Table, slots: &[Slot], before: &Self) -> Self {
         let ids: Vec<_> = slots.iter().map(|slot| table.id(*slot)).collect();
-        let marks: Vec<_> = slots
-            .iter()
-            .map(|slot| Mark {
-                last_active_at: table.last_active_at(*slot).as_millis(),
-                agent: table.agent(*slot),
-                address: table.address_key(*slot),
-            })
-            .collect();
+        let last_active_at: Vec<_> = slots.iter().map(|slot| table.last_active_at(*slot)).collect();
+        let client_changes = table.client_changes();
+        let may_be_known = before.client_changes == client_changes;
         let mut known = before.finder();
-        let as_before = |(id, mark): (&SessionId, &Mark)| known(*id).filter(|at| before.marks.get(*at) == Some(mark));
-        let places: Vec<_> = ids.iter().zip(&marks).map(as_before).collect();
+        let as_before = |(id, last_active_at): (&SessionId, &Timestamp)| {
+            known(*id).filter(|at| may_be_known && before.last_active_at.get(*at) == Some(last_active_at))
+        };
+        let places: Vec<_> = ids.iter().zip(&last_active_at).map(as_before).collect();
         let new = || slots.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(slot, _)| *slot);
         let names: Vec<_> = new().map(|slot| table.username(slot)).collect();
         // What comes out is thrown away: that it is fetched is what counts.
         black_box(names.iter().fold(0, |all, name| all ^ name.as_bytes().first().copied().unwrap_or_default()));
         black_box(new().fold(0, |all, slot| all ^ table.created_at(slot).as_millis()));
         black_box(new().fold(0, |all, slot| all ^ table.server(slot) as usize ^ table.type_index(slot)));
+        black_box(new().fold(0, |all, slot| all ^ u64::from(table.agent(slot)) ^ table.address_place(slot)));
 
         let mut rows = Self { bytes: Vec::with_capacity(before.bytes.len().max(1_024)), ..Self::default() };
         for ((id, slot), place) in ids.into_iter().zip(slots).zip(places) {
@@ -86,8 +78,7 @@ impl WrittenRows {
                 None => rows.push(id, |bytes| wire::append(&BorrowedSession::of(table, *slot), bytes)),
             }
         }
-        rows.marks = marks;
-        rows
+        Self { last_active_at, client_changes, ..rows }
     }
 
     /// The sessions, in order.

@@ -1,6 +1,10 @@
 //! The live channel over real sockets.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use app::{
     live::{CLOSE_OTHER_VERSION, ClientMessage, Held, HeldPart, ServerMessage, Snapshot, View},
@@ -8,6 +12,7 @@ use app::{
         SessionId, SessionType,
         page::Counts,
         query::{Filter, SessionQuery},
+        store::SessionStore,
     },
     wire,
 };
@@ -319,4 +324,81 @@ async fn stopping_the_server_closes_live_sockets() {
     let stopped = tokio::time::timeout(Duration::from_secs(3), server.state.tasks.wait());
     stopped.await.expect("nothing is left to wait for");
     assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1001, "sent before the end of the last task");
+}
+
+/// Numbers that are the same at every run (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % most
+    }
+}
+
+/// A tab that reads by fits and starts and asks anew now and then, until it shows what a fresh read gives.
+async fn read_until_it_is_fresh(mut socket: Socket, view: View, server: &TestServer, is_quiet: &AtomicBool, seed: u64) {
+    let (mut chance, mut state) = (Chance(seed), Snapshot::default());
+    say(&mut socket, &ClientMessage::Watch(view.clone())).await;
+    loop {
+        match hear(&mut socket).await.unwrap() {
+            ServerMessage::Snapshot(snapshot) => state = snapshot,
+            ServerMessage::Patch(patch) => state.apply(patch),
+            ServerMessage::Held(_) | ServerMessage::Tick(_) => {}
+        }
+        if is_quiet.load(Ordering::SeqCst) {
+            let sessions = &server.state.sessions;
+            let fresh = sessions.store().list(&view.query, sessions.lifetimes(), sessions.now());
+            if (&state.sessions, state.total, state.counts) == (&fresh.sessions, fresh.total, fresh.counts) {
+                return;
+            }
+        } else {
+            tokio::time::sleep(Duration::from_millis(chance.below(120))).await;
+            if chance.below(5) == 0 {
+                say(&mut socket, &ClientMessage::Watch(view.clone())).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_by_fits_and_starts_ends_up_with_what_a_fresh_read_gives() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    let list = |query: &str| View { query: SessionQuery::parse(query).unwrap(), held: None };
+    let views =
+        ["", "first=3&limit=5", "type=browser", "sort=username", "q=anna", "sort=last_active&limit=1"].map(list);
+    let is_quiet = AtomicBool::new(false);
+    let mut tabs = Vec::new();
+    // Two for each view: what they share, one of them must not spoil for the other.
+    for (seed, view) in (0..).zip(views.iter().chain(&views)) {
+        tabs.push(read_until_it_is_fresh(open(address, &admin).await, view.clone(), &server, &is_quiet, seed));
+    }
+    let changing = async {
+        let (mut chance, mut there) = (Chance(7), Vec::new());
+        for _ in 0..300 {
+            server.clock.advance(Duration::from_millis(chance.below(900)));
+            let which = chance.below(there.len().max(1) as u64) as usize;
+            match chance.below(4) {
+                0 if !there.is_empty() => {
+                    let gone: Asker<'_> = there.swap_remove(which);
+                    admin.delete(&format!("/api/v1/sessions/{}", gone.id)).await;
+                }
+                1 if !there.is_empty() => _ = there[which].get("/api/v1/session").await,
+                _ => {
+                    let name = ["anna", "ben", "carla"][chance.below(3) as usize];
+                    let session_type = SessionType::ALL[chance.below(3) as usize];
+                    there.push(server.signed_in(name, session_type).await);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(chance.below(8))).await;
+        }
+        is_quiet.store(true, Ordering::SeqCst);
+        // A last change, of which every tab hears: who is fresh already would wait for ever.
+        server.signed_in("anna", SessionType::Browser).await;
+    };
+    futures_util::future::join(futures_util::future::join_all(tabs), changing).await;
 }
