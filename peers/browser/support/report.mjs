@@ -1,4 +1,4 @@
-import { median } from "./statistics.mjs";
+import { interval, median } from "./statistics.mjs";
 
 /** Figures of which ratios are told: amounts, not counts that may be none. */
 const AMOUNT = /\b(?:bytes|ms|MB)\b/;
@@ -50,12 +50,13 @@ function inWords(values) {
   return numbers.length === values.length ? rounded(median(numbers)) : values.find((value) => typeof value === "string");
 }
 
-/** The median of the ratios, and the least and the greatest. */
+/** The median of the ratios, and its 95 % interval. */
 function ratios(values, floor) {
   if (floor === undefined) return "";
   const each = values.map((value, round) => value / floor[round]).filter(Number.isFinite);
   if (each.length < values.length) return "";
-  return `${median(each).toFixed(2)} (${Math.min(...each).toFixed(2)}..${Math.max(...each).toFixed(2)})`;
+  const [low, high] = interval(each);
+  return `${median(each).toFixed(2)} (${low.toFixed(2)}..${high.toFixed(2)})`;
 }
 
 function rounded(number) {

@@ -163,9 +163,9 @@ fn print_table(words: &str, asked: &[(&Peer, &[Request])], rounds: &[Vec<Round>]
     let titles = [
         "product",
         "CPU of one",
-        "CPU of Keepwatch's (least..most)",
+        "CPU of Keepwatch's (95 %)",
         "answers",
-        "answers of Keepwatch's (least..most)",
+        "answers of Keepwatch's (95 %)",
         "client at work",
         "p50 alone",
         "p99 alone",

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::statistics::{Pair, median};
+use crate::statistics::{Pair, interval, median};
 
-const TITLES: [&str; 4] = ["figure", "value", "floor", "ratio (least..most)"];
+const TITLES: [&str; 4] = ["figure", "value", "floor", "ratio (95 % interval)"];
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ impl Unit {
         }
     }
 
-    /// The median, and the least and the most.
+    /// The median, and its 95 % interval.
     pub(crate) fn spread(self, values: &[f64]) -> String {
         self.write(median(values)) + &spread(values)
     }
@@ -43,7 +43,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A figure that has a floor: medians, and the median of the ratios of each round with the least and the most.
+    /// A figure that has a floor: medians, and the median of the ratios of each round and its 95 % interval.
     pub(crate) fn compare(&mut self, name: impl Into<String>, unit: Unit, rounds: &[Pair]) {
         let values: Vec<_> = rounds.iter().map(|pair| pair.value).collect();
         let floors: Vec<_> = rounds.iter().map(|pair| pair.floor).collect();
@@ -83,9 +83,8 @@ fn spread(ratios: &[f64]) -> String {
     if ratios.len() < 2 {
         return String::new();
     }
-    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    format!(" ({}..{})", three_digits(least), three_digits(most))
+    let (low, high) = interval(ratios);
+    format!(" ({}..{})", three_digits(low), three_digits(high))
 }
 
 /// Markdown.
