@@ -12,7 +12,6 @@ use app::{
         SessionId, SessionType,
         page::Counts,
         query::{Filter, SessionQuery},
-        store::SessionStore,
     },
     wire,
 };
