@@ -1,8 +1,11 @@
 //! The table, and the sessions that other tests of the store put into one.
 
-use app::session::SessionType;
+use app::{session::SessionType, time::Timestamp};
 
-use super::{super::stored_texts::ReadTexts, *};
+use super::{
+    super::stored_texts::{ReadTexts, StoredTexts},
+    *,
+};
 
 /// A session with its own token, for tests.
 pub(crate) fn row(id: u64, username: &str) -> Row<'_> {
