@@ -7,10 +7,10 @@ use leptos::prelude::*;
 
 use crate::{
     pages::{
-        MessageData, PageData, message::MessagePage, my_sessions::MySessionsPage, sessions::SessionsPage,
+        CarriedText, MessageData, PageData, message::MessagePage, my_sessions::MySessionsPage, sessions::SessionsPage,
         sign_in::SignInPage, users::UsersPage,
     },
-    wire::{decode, encode, from_text, to_text},
+    wire::{decode, from_text},
 };
 
 /// The page that the document shows.
@@ -42,11 +42,10 @@ pub(crate) fn is_scripted(data: &PageData) -> bool {
 
 /// The data on its way from the server to the browser: the document carries it.
 fn carried(data: Option<PageData>) -> PageData {
-    if cfg!(feature = "ssr") && data.is_none() {
-        return not_found();
-    }
-    let text = SharedValue::new_str(|| to_text(&encode(&data))).into_inner();
-    data.or_else(|| decode(&from_text(&text)).unwrap_or_default()).unwrap_or_else(not_found)
+    let text = SharedValue::new_str(|| use_context::<CarriedText>().unwrap_or_default().0).into_inner();
+    // There is none where the server has no data for a page.
+    let read = || if text.is_empty() { None } else { decode(&from_text(&text)).ok() };
+    data.or_else(read).unwrap_or_else(not_found)
 }
 
 fn not_found() -> PageData {

@@ -4,12 +4,14 @@ mod icon_sheet;
 mod my_sessions_forms;
 mod users;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use leptos::{nonce::use_nonce, prelude::*};
 
 use self::{icon_sheet::icon_sheet, my_sessions_forms::forms_html, users::users_html};
 use crate::{
     app::{App, is_scripted},
-    pages::{PageData, WrittenHtml, sessions::row::rows_html},
+    pages::{CarriedText, PageData, WrittenHtml, sessions::row::rows_html},
+    wire::encode,
 };
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
@@ -39,6 +41,7 @@ pub fn shell() -> impl IntoView {
         Some(PageData::SignIn(_) | PageData::Message(_)) | None => String::new(),
     };
     provide_context(WrittenHtml(written));
+    provide_context(CarriedText(page.as_ref().map(|page| BASE64_STANDARD.encode(encode(page))).unwrap_or_default()));
     let scripted = page.as_ref().is_some_and(is_scripted) && !assets.js.is_empty();
     view! {
         <!DOCTYPE html>

@@ -61,21 +61,7 @@ pub fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, WireError> {
     }
 }
 
-/// A message as ASCII text (Base64), for a document.
-#[cfg(feature = "ssr")]
-pub fn to_text(message: &[u8]) -> String {
-    use base64::prelude::{BASE64_STANDARD, Engine};
-
-    BASE64_STANDARD.encode(message)
-}
-
-/// On the server alone are messages written as text.
-#[cfg(not(feature = "ssr"))]
-pub fn to_text(_: &[u8]) -> String {
-    String::new()
-}
-
-/// A message out of a document's text; empty if it is none. Called in the browser only, which can read Base64 itself.
+/// A message out of a document's text, which is Base64; empty if it is none. Called in the browser only, which can read Base64 itself.
 pub fn from_text(text: &str) -> Vec<u8> {
     let characters = leptos::prelude::window().atob(text).unwrap_or_default();
     // A character for each byte.
