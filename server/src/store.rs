@@ -28,6 +28,7 @@ mod purge;
 mod query;
 mod queue;
 mod row;
+pub(crate) mod row_cache;
 mod sealed;
 mod selection;
 mod shared;
@@ -78,6 +79,7 @@ pub use self::{
 };
 use self::{
     queue::{Command, Queue},
+    row_cache::RowCache,
     shared::Shared,
     sorted_ids::{Found, sort_texts},
     table::{Slot, Table},
@@ -113,18 +115,19 @@ impl RedbStore {
         Self::from_journal(Journal::in_memory()?, describe_agent)
     }
 
-    /// Part of the list without its sessions, and their rows as messages have them: those of `before` that are as they
-    /// were are taken from there.
+    /// Part of the list without its sessions. Their rows, as messages have them, are put in the place of `rows`.
     pub(crate) fn written_page(
         &self,
         query: &SessionQuery,
         lifetimes: &Lifetimes,
         now: Timestamp,
-        before: &WrittenRows,
-    ) -> (Page, WrittenRows) {
+        cache: &mut RowCache,
+        rows: &mut WrittenRows,
+    ) -> Page {
         let table = self.shared.table.read();
         let (page, slots) = query::page(&table, query, lifetimes, now);
-        (page, WrittenRows::read(&table, &slots, before))
+        cache.read(&table, &slots, rows);
+        page
     }
 
     /// Whether a session is there.

@@ -1,7 +1,5 @@
 //! Frames of a view: its newest state, and the way to it from the one before.
 
-use std::sync::OnceLock;
-
 use app::{
     live::{BorrowedMessage, Patch, Snapshot},
     session::SessionId,
@@ -19,14 +17,15 @@ pub(super) struct Reading {
     pub(super) rows: WrittenRows,
 }
 
-/// See the module. Each of both is written at most once, whoever is sent it.
+/// See the module. Each message is written at most once, whoever is sent it.
 pub(super) struct Frame {
     /// Counts the frames of a view.
     pub(super) number: u64,
     pub(super) state: Reading,
     change: Change,
-    snapshot: OnceLock<Vec<u8>>,
-    patch: OnceLock<Vec<u8>>,
+    /// Messages as they are sent, without bytes until somebody is.
+    snapshot: Vec<u8>,
+    patch: Vec<u8>,
 }
 
 /// What has happened to the rows.
@@ -49,42 +48,48 @@ impl Reading {
 impl Frame {
     /// The first frame of a view.
     pub(super) fn first(state: Reading) -> Self {
-        Self::new(0, state, Change::default())
+        Self { number: 0, state, change: Change::default(), snapshot: Vec::new(), patch: Vec::new() }
     }
 
-    /// The frame after this one; the state itself if a tab could see no difference.
-    pub(super) fn next(&self, state: Reading) -> Option<Self> {
+    /// Becomes the next frame, unless a tab could see no difference; whether it did. `rows` are then those of before.
+    pub(super) fn advance(&mut self, head: Snapshot, rows: &mut WrittenRows) -> bool {
         let counted = |Snapshot { counts, total, newer, .. }: &Snapshot| (*counts, *total, *newer);
-        let change = Change::between(&self.state.rows, &state.rows);
-        let is_same = change == Change::default() && counted(&self.state.head) == counted(&state.head);
-        (!is_same).then(|| Self::new(self.number + 1, state, change))
-    }
-
-    fn new(number: u64, state: Reading, change: Change) -> Self {
-        Self { number, state, change, snapshot: OnceLock::new(), patch: OnceLock::new() }
+        let change = Change::between(&self.state.rows, rows);
+        let is_same = change == Change::default() && counted(&self.state.head) == counted(&head);
+        self.state.head = head;
+        if is_same {
+            return false;
+        }
+        std::mem::swap(&mut self.state.rows, rows);
+        self.number += 1;
+        self.change = change;
+        // Few tabs need one.
+        self.snapshot = Vec::new();
+        self.patch.clear();
+        true
     }
 
     /// The state from scratch, as it is sent.
-    pub(super) fn snapshot(&self) -> &[u8] {
-        self.snapshot.get_or_init(|| {
+    pub(super) fn snapshot(&mut self) -> &[u8] {
+        if self.snapshot.is_empty() {
             let Reading { head, rows } = &self.state;
-            with_rows(wire::encode(&BorrowedMessage::Snapshot(head)), rows.ids().len(), |message| {
-                message.extend_from_slice(rows.bytes());
-            })
-        })
+            let head = wire::encode(&BorrowedMessage::Snapshot(head));
+            write(&mut self.snapshot, head, rows.ids().len(), [rows.bytes()].into_iter());
+        }
+        &self.snapshot
     }
 
     /// The way from frame `number - 1`, as it is sent.
-    pub(super) fn patch(&self) -> &[u8] {
-        self.patch.get_or_init(|| {
+    pub(super) fn patch(&mut self) -> &[u8] {
+        if self.patch.is_empty() {
             let (Reading { head, rows }, Change { has_other_order, changed }) = (&self.state, &self.change);
             let Snapshot { view, now, revision, counts, total, as_of, newer, .. } = *head;
             let order: Option<Vec<SessionId>> = has_other_order.then(|| rows.ids().to_vec());
             let patch = Patch { view, now, revision, counts, total, as_of, newer, order, changed: Vec::new() };
-            with_rows(wire::encode(&BorrowedMessage::Patch(&patch)), changed.len(), |message| {
-                changed.iter().for_each(|place| message.extend_from_slice(rows.row(*place)));
-            })
-        })
+            let head = wire::encode(&BorrowedMessage::Patch(&patch));
+            write(&mut self.patch, head, changed.len(), changed.iter().map(|place| rows.row(*place)));
+        }
+        &self.patch
     }
 }
 
@@ -100,13 +105,14 @@ impl Change {
     }
 }
 
-/// A message whose last part is a list without rows, with these rows.
-fn with_rows(mut message: Vec<u8>, rows: usize, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+/// Writes a message whose last part is a list without rows, with these rows.
+fn write<'a>(message: &mut Vec<u8>, mut head: Vec<u8>, count: usize, rows: impl Iterator<Item = &'a [u8]> + Clone) {
     // How many: none.
-    message.pop();
-    wire::append(&rows, &mut message);
-    write(&mut message);
-    websocket::binary(&message)
+    head.pop();
+    wire::append(&count, &mut head);
+    websocket::begin_binary(head.len() + rows.clone().map(<[u8]>::len).sum::<usize>(), message);
+    message.extend_from_slice(&head);
+    rows.for_each(|row| message.extend_from_slice(row));
 }
 
 #[cfg(test)]
@@ -149,20 +155,19 @@ mod tests {
     proptest! {
         #[test]
         fn applying_a_patch_gives_the_next_state([before, after] in two_states()) {
-            let frame = Frame::first(Reading::of(before.clone()));
+            let mut frame = Frame::first(Reading::of(before.clone()));
             prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(before.clone()));
             let mut state = before.clone();
-            match frame.next(Reading::of(after.clone())) {
-                Some(next) => {
-                    prop_assert_eq!(read(next.snapshot()), ServerMessage::Snapshot(after.clone()));
-                    let ServerMessage::Patch(patch) = read(next.patch()) else { panic!("no patch") };
-                    state.apply(patch);
-                    prop_assert_eq!(state, after);
-                }
-                None => {
-                    prop_assert_eq!(before.sessions, after.sessions);
-                    prop_assert_eq!(before.total, after.total);
-                }
+            let Reading { head, mut rows } = Reading::of(after.clone());
+            if frame.advance(head, &mut rows) {
+                prop_assert_eq!(rows, WrittenRows::of(&before.sessions));
+                prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(after.clone()));
+                let ServerMessage::Patch(patch) = read(frame.patch()) else { panic!("no patch") };
+                state.apply(patch);
+                prop_assert_eq!(state, after);
+            } else {
+                prop_assert_eq!(before.sessions, after.sessions);
+                prop_assert_eq!(before.total, after.total);
             }
         }
     }
@@ -171,6 +176,7 @@ mod tests {
     fn an_unchanged_view_needs_no_frame() {
         let state = Snapshot { total: 3, ..Snapshot::default() };
         let later = Snapshot { now: Timestamp::from_millis(9), revision: Revision(9), ..state.clone() };
-        assert!(Frame::first(Reading::of(state)).next(Reading::of(later)).is_none());
+        let Reading { head, mut rows } = Reading::of(later);
+        assert!(!Frame::first(Reading::of(state)).advance(head, &mut rows));
     }
 }

@@ -27,12 +27,12 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    frame::Reading,
+    frame::{Frame, Reading},
     held_order::{HeldOrder, KeptRows},
     outlet::Outlet,
     view::{Place, ShownView},
 };
-use crate::store::{RedbStore, written::WrittenRows};
+use crate::store::{RedbStore, row_cache::RowCache, written::WrittenRows};
 
 /// The shortest time between two frames of one view: a sign-in or an end is shown within a tenth of a second.
 const PACE: Duration = Duration::from_millis(75);
@@ -63,8 +63,17 @@ pub struct LiveHub {
     /// Nobody looks any more at one of the views that are read at once.
     left: Arc<Notify>,
     kept_rows: KeptRows,
+    reader: Mutex<Reader>,
     /// An order of a million rows takes 40 MB while it is made: one at a time.
     reading_order: Semaphore,
+}
+
+/// What views are read with that are read at once.
+#[derive(Default)]
+struct Reader {
+    cache: RowCache,
+    /// Rows that are no view's: room for those of the next.
+    rows: WrittenRows,
 }
 
 #[derive(Default)]
@@ -84,6 +93,7 @@ impl LiveHub {
             views: Mutex::default(),
             left: Arc::default(),
             kept_rows: KeptRows::default(),
+            reader: Mutex::default(),
             reading_order: Semaphore::new(1),
         }
     }
@@ -110,7 +120,11 @@ impl LiveHub {
         // Revisions are followed from before the first read, so that no change falls between the two.
         let revisions = store.revisions();
         let first = match watched.read_at_once() {
-            Some(view) => self.read_at_once(view, watched.key(), &WrittenRows::default()),
+            Some(view) => {
+                let mut rows = WrittenRows::default();
+                let head = self.read_at_once(view, watched.key(), &mut lock(&self.reader).cache, &mut rows);
+                Reading { head, rows }
+            }
             None => self.read(&watched, watched.key(), Vec::new()).await?,
         };
         let read = first.head.revision;
@@ -184,17 +198,20 @@ impl LiveHub {
                 () = self.left.notified() => false,
             };
             let begun = Instant::now();
-            let views: Vec<_> = {
+            let mut views: Vec<_> = {
                 let mut views = self.lock();
                 views.shown.retain(|watched, view| watched.read_at_once().is_none() || !view.is_empty());
                 views.shown.values().filter(|view| view.watched.read_at_once().is_some()).cloned().collect()
             };
+            // From the top of the list to its end: what one needs is near what the next does.
+            views.sort_unstable_by_key(|view| view.watched.read_at_once().map(|list| list.query.first));
             if views.is_empty() && self.stops_going_around() {
                 return;
             }
             if !is_due {
                 continue;
             }
+            lock(&self.reader).cache.begin_round();
             for some in views.chunks(AT_A_TIME) {
                 for view in some {
                     if let Some(list) = view.watched.read_at_once() {
@@ -203,6 +220,7 @@ impl LiveHub {
                 }
                 tokio::task::yield_now().await;
             }
+            lock(&self.reader).cache.end_round();
             tokio::time::sleep_until(begun + PACE).await;
         }
     }
@@ -212,6 +230,9 @@ impl LiveHub {
         let mut views = self.lock();
         let is_needed = views.shown.keys().any(|watched| watched.read_at_once().is_some());
         views.is_gone_around = is_needed;
+        if !is_needed {
+            *lock(&self.reader) = Reader::default();
+        }
         !is_needed
     }
 
@@ -242,9 +263,14 @@ impl LiveHub {
 
     /// Reads a view anew here and now, unless it is right up to this change.
     fn renew(&self, view: &ShownView, list: &View, change: Revision) {
-        let renewed = AssertUnwindSafe(|| view.renew(change, |before| self.read_at_once(list, view.key, &before.rows)));
+        let read = |frame: &mut Frame| {
+            let Reader { cache, rows } = &mut *lock(&self.reader);
+            let head = self.read_at_once(list, view.key, cache, rows);
+            frame.advance(head, rows)
+        };
         // One view is not to take all others with it.
-        if catch_unwind(renewed).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| view.renew(change, read))).is_err() {
+            *lock(&self.reader) = Reader::default();
             tracing::error!("a view of the session list could not be read");
         }
     }
@@ -265,15 +291,18 @@ impl LiveHub {
         tokio::task::spawn_blocking(move || Reading::of(read(&sessions, &watched, key, &before))).await.ok()
     }
 
-    fn read_at_once(&self, view: &View, key: u32, before: &WrittenRows) -> Reading {
+    fn read_at_once(&self, view: &View, key: u32, cache: &mut RowCache, rows: &mut WrittenRows) -> Snapshot {
         let now = self.sessions.now();
-        let (page, rows) = self.store.written_page(&view.query, self.sessions.lifetimes(), now, before);
-        Reading { head: head(key, now, page, 0), rows }
+        head(key, now, self.store.written_page(&view.query, self.sessions.lifetimes(), now, cache, rows), 0)
     }
 
     fn lock(&self) -> MutexGuard<'_, Views> {
-        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.views)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits until a view has to be read again; false when it never will.

@@ -105,37 +105,30 @@ impl ShownView {
         self.lock().read_at
     }
 
-    /// Reads the view, from what its newest state is, unless that is right up to this change, and tells the tabs if they
-    /// could see a difference.
-    pub(super) fn renew(&self, change: Revision, read: impl FnOnce(&Reading) -> Reading) {
+    /// Reads the view, unless it is right up to this change, and tells the tabs if they could see a difference. `read` says
+    /// whether they could, as [`Frame::advance`] does.
+    pub(super) fn renew(&self, change: Revision, read: impl FnOnce(&mut Frame) -> bool) {
         let mut shown = self.lock();
-        if *self.read_up_to.borrow() >= change {
-            return;
+        if *self.read_up_to.borrow() < change {
+            self.show_in(&mut shown, read);
         }
-        let next = read(&shown.frame.state);
-        self.show_in(&mut shown, next);
     }
 
     /// Makes this the newest state, unless a newer one has been read meanwhile, and tells the tabs.
-    pub(super) fn show(&self, next: Reading) {
+    pub(super) fn show(&self, Reading { head, mut rows }: Reading) {
         let mut shown = self.lock();
-        if next.head.revision >= shown.frame.state.head.revision {
-            self.show_in(&mut shown, next);
+        if head.revision >= shown.frame.state.head.revision {
+            self.show_in(&mut shown, |frame| frame.advance(head, &mut rows));
         }
     }
 
-    fn show_in(&self, Shown { frame, seats, read_at, .. }: &mut Shown, next: Reading) {
+    fn show_in(&self, Shown { frame, seats, read_at, .. }: &mut Shown, read: impl FnOnce(&mut Frame) -> bool) {
         *read_at = Instant::now();
-        let read = next.head.revision;
-        if let Some(next) = frame.next(next) {
-            *frame = next;
+        if read(frame) {
             seats.iter_mut().for_each(|seat| seat.tell(frame, &self.store));
         }
-        self.read_up_to.send_if_modified(|up_to| {
-            let is_later = *up_to < read;
-            *up_to = (*up_to).max(read);
-            is_later
-        });
+        let read_up_to = frame.state.head.revision;
+        self.read_up_to.send_if_modified(|up_to| std::mem::replace(up_to, read_up_to.max(*up_to)) < read_up_to);
     }
 
     fn lock(&self) -> MutexGuard<'_, Shown> {
@@ -146,7 +139,7 @@ impl ShownView {
 impl Seat {
     /// Sends the newest frame: as a patch to a tab that has the one before, else from scratch. Whoever has not read the last
     /// one gets it when they have: never a backlog. The session may have ended since the frame was read, and is told no more.
-    fn tell(&mut self, frame: &Frame, store: &RedbStore) {
+    fn tell(&mut self, frame: &mut Frame, store: &RedbStore) {
         if !self.is_open || self.sent == Some(frame.number) || !store.has(self.session) {
             return;
         }

@@ -65,11 +65,6 @@ const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 
-/// A binary message.
-pub(super) fn binary(payload: &[u8]) -> Vec<u8> {
-    message(BINARY, payload)
-}
-
 /// A ping, which the other side answers.
 pub(super) fn ping() -> Vec<u8> {
     message(PING, &[])
@@ -80,10 +75,26 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     message(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
+/// A binary message.
+pub(super) fn binary(payload: &[u8]) -> Vec<u8> {
+    message(BINARY, payload)
+}
+
+/// Appends what a binary message of this length begins with.
+pub(super) fn begin_binary(length: usize, message: &mut Vec<u8>) {
+    begin(BINARY, length, message);
+}
+
 fn message(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(payload.len() + 10);
+    begin(first, payload.len(), &mut message);
+    message.extend_from_slice(payload);
+    message
+}
+
+fn begin(first: u8, length: usize, message: &mut Vec<u8>) {
     message.push(first);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+    match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ ..=125), _) => message.push(length),
         (_, Ok(length)) => {
             message.push(126);
@@ -91,11 +102,9 @@ fn message(first: u8, payload: &[u8]) -> Vec<u8> {
         }
         _ => {
             message.push(127);
-            message.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+            message.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
-    message.extend_from_slice(payload);
-    message
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod cells;
 mod touching;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -37,6 +37,8 @@ pub(crate) type Slot = u32;
 
 /// In the place of an id: no session is here. Ids count from 1.
 const VACANT: u64 = 0;
+/// How many of the last changes of a client are remembered.
+const REMEMBERED_CLIENT_CHANGES: usize = 1_024;
 /// Slots are made in words of this many, so that whole words can be looked at.
 const WORD: usize = 64;
 
@@ -77,6 +79,8 @@ pub(crate) struct Table {
     by_type: [u64; 3],
     newest_id: SessionId,
     client_changes: u64,
+    /// The sessions of the last changes.
+    other_clients: VecDeque<SessionId>,
     revision: AtomicU64,
 }
 
@@ -110,6 +114,7 @@ impl Table {
             by_type: [0; 3],
             newest_id: SessionId(0),
             client_changes: 0,
+            other_clients: VecDeque::new(),
             revision: AtomicU64::new(0),
         }
     }
@@ -208,12 +213,22 @@ impl Table {
         self.user_agents.forget(before);
         self.mark_touched(slot);
         self.client_changes += 1;
+        if self.other_clients.len() == REMEMBERED_CLIENT_CHANGES {
+            self.other_clients.pop_front();
+        }
+        self.other_clients.push_back(self.id(slot));
         *self.revision.get_mut() += 1;
     }
 
     /// How often the client of any session has changed: beside its last activity nothing else of a session does.
     pub(crate) fn client_changes(&self) -> u64 {
         self.client_changes
+    }
+
+    /// Whose client has changed since there were so many changes; `None` if nobody remembers.
+    pub(crate) fn clients_changed_since(&self, changes: u64) -> Option<impl Iterator<Item = SessionId>> {
+        let missed = self.client_changes.saturating_sub(changes) as usize;
+        (missed <= self.other_clients.len()).then(|| self.other_clients.iter().rev().take(missed).copied())
     }
 
     /// The slot of a token's session.
