@@ -27,6 +27,12 @@ def prepare(sessions, directory, children):
     command += ["--workers", str(usable_cores()), "--blocking-threads", str(THREADS_PER_WORKER), "wsgi:application"]
     server = children.start("granian", command, cwd=PROJECT, env=environment)
     server.wait_until(lambda: answers_http(port, "/bare"))
+    live_port = free_port()
+    command = [granian, "--interface", "asginl", "--host", "127.0.0.1", "--port", str(live_port), "--no-ws", "--http", "1"]
+    command += ["--workers", "1", "asgi:application"]
+    streams = environment | {"DJANGO_SETTINGS_MODULE": "settings_of_streams"}
+    server = children.start("granian-live", command, cwd=PROJECT, env=streams)
+    server.wait_until(lambda: answers_http(live_port, "/bare"))
     return {
         "name": f"{versions[0]}, django-user-sessions on PostgreSQL",
         "versions": ", ".join([*versions, f"PostgreSQL {database.version}"]),
@@ -34,6 +40,18 @@ def prepare(sessions, directory, children):
         "(SESSION_SAVE_EVERY_REQUEST)",
         "address": f"127.0.0.1:{port}",
         "requests": requests(sessions, facts),
+        "live": live(live_port, facts),
+    }
+
+
+def live(port, facts):
+    """Describes how a subscriber is opened."""
+    return {
+        "kind": "events",
+        "address": f"127.0.0.1:{port}",
+        "open": {"method": "GET", "path": "/sessions/live", "headers": session_cookie(facts["alive"][0][0])},
+        "first": ": ready",
+        "told": '"session_key"',
     }
 
 
@@ -66,19 +84,25 @@ def requests(sessions, facts):
         "list_by_username": page(sessions, sort="username"),
         "list_search": page(facts["with_username_part"], search=f"&username={USERNAME_PART}"),
         "list_search_address": page(facts["with_address_part"], search=f"&address={ADDRESS_PART}"),
-        "create": {
-            "method": "POST",
-            "path": "/sessions/create",
-            "headers": {"Content-Type": "text/plain"},
-            "body": "user-000001",
-            "status": 201,
-            "contains": "user-000001",
-        },
+        "create": create("/sessions/create"),
+        "create_and_tell": create("/sessions/create-and-tell"),
         "delete_many": [
             deletion([key for key, _ in batch], signed_in | {"Content-Type": "application/json"})
             for batch in facts["deleted"]
         ],
         "deleted_check": [refused(batch[0][0]) for batch in facts["deleted"]],
+    }
+
+
+def create(path):
+    """Describes a sign-in."""
+    return {
+        "method": "POST",
+        "path": path,
+        "headers": {"Content-Type": "text/plain"},
+        "body": "user-000001",
+        "status": 201,
+        "contains": "user-000001",
     }
 
 

@@ -106,7 +106,7 @@ def prepare(sessions, directory, children):
         "process, but a power cut may lose the last of them",
         "address": f"127.0.0.1:{server.port}",
         "requests": requests(server, sample, presented),
-        "live": live(server.administrator),
+        "live": live(server),
     }
 
 
@@ -248,20 +248,21 @@ def deletion(sessions, headers):
     }
 
 
-def live(headers):
+def live(server):
     """Describes how a subscriber is opened: a stream of events, then a request that names what it wants."""
     return {
-        "kind": "sse",
+        "kind": "events",
+        "address": f"127.0.0.1:{server.port}",
         "open": {"method": "GET", "path": "/api/realtime", "headers": {"Accept": "text/event-stream"}},
-        "first_event": "PB_CONNECT, whose data is JSON with the field clientId",
+        "first": '"clientId":',
         "subscribe": {
             "method": "POST",
             "path": "/api/realtime",
-            "headers": headers | {"Content-Type": "application/json"},
+            "headers": server.administrator | {"Content-Type": "application/json"},
             "body": '{"clientId": "CLIENT_ID", "subscriptions": ["sessions/*"]}',
             "status": 204,
         },
-        "change_event": "sessions/*, whose data is JSON with the fields action (create, update or delete) and record",
+        "told": '"action":"create"',
     }
 
 

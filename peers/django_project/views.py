@@ -2,7 +2,10 @@
 
 import json
 
+import live
 from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
 from django.http import HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -82,6 +85,17 @@ def create(request):
 
 
 @require_POST
+def create_and_tell(request):
+    """Signs a user in and tells whoever listens, once the session is saved."""
+    answer = create(request)
+    request.session.save()
+    told = Session.objects.filter(pk=request.session.session_key).values(*COLUMNS).get()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [live.CHANNEL, json.dumps(told, cls=DjangoJSONEncoder)])
+    return answer
+
+
+@require_POST
 @signed_in
 def delete(request):
     """Deletes the sessions whose keys are in the body, in one statement."""
@@ -94,5 +108,7 @@ urlpatterns = [
     path("hello", hello),
     path("sessions", list_sessions),
     path("sessions/create", create),
+    path("sessions/create-and-tell", create_and_tell),
+    path("sessions/live", live.stream),
     path("sessions/delete", delete),
 ]

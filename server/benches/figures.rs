@@ -46,6 +46,8 @@ mod bytes;
 mod check;
 #[path = "figures/conditions.rs"]
 mod conditions;
+#[path = "figures/events.rs"]
+mod events;
 #[path = "figures/floor.rs"]
 mod floor;
 #[path = "figures/front.rs"]
@@ -74,6 +76,8 @@ mod population;
 mod prepared;
 #[path = "figures/process.rs"]
 mod process;
+#[path = "figures/push.rs"]
+mod push;
 #[path = "figures/report.rs"]
 mod report;
 #[path = "figures/start.rs"]

@@ -15,10 +15,12 @@ use anyhow::{Context, ensure};
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 
-use crate::{peer::Request, pinned, prepared::Prepared, process, statistics::percentile};
+use crate::{peer::Request, pinned, prepared::Prepared, process, statistics::percentile, tabs::nanos_now};
 
 /// The longest wait for an answer: deleting many takes some products that long.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long before a request is due the client is awake.
+const ROUSED: Duration = Duration::from_millis(2);
 /// More than most answers; the place for a longer one grows.
 const ANSWER_BYTES: usize = 64 * 1_024;
 
@@ -30,6 +32,10 @@ pub(crate) struct Task {
     pub(crate) requests: Vec<Request>,
     pub(crate) connections: usize,
     pub(crate) until: Until,
+    /// How many requests a second, whether or not answers come; only [`Until::Seconds`]. Without it, each connection asks as
+    /// soon as it has its answer.
+    #[serde(default)]
+    pub(crate) rate: Option<f64>,
 }
 
 /// When it is enough. Every connection asks at least once.
@@ -52,6 +58,8 @@ pub(crate) struct Answers {
     pub(crate) p99: f64,
     /// The part of the time that the client was at work: close to 1, the rate is its own and not the server's.
     pub(crate) busy: f64,
+    /// At a rate: when each request was due, in nanoseconds since 1970, and how many seconds later it was answered.
+    pub(crate) since_due: Vec<(u64, f64)>,
 }
 
 /// Has a child ask, on the second core.
@@ -83,30 +91,39 @@ fn ask_all(task: &Task) -> anyhow::Result<Answers> {
     for (number, asker) in askers.iter_mut().enumerate() {
         poll.registry().register(&mut asker.stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
     }
-    let mut waits = Vec::new();
     let (start, cpu_at_start) = (Instant::now(), process::cpu_time()?);
-    for asker in &mut askers {
-        asker.begin(&prepared)?;
-    }
-    let mut asking = askers.len();
-    while asking > 0 {
-        poll.poll(&mut events, Some(PATIENCE))?;
-        ensure!(!events.is_empty(), "{} does not answer", task.address);
-        for event in &events {
-            let asker = &mut askers[event.token().0];
-            let Some(wait) = asker.go_on(&prepared)? else { continue };
-            waits.push(wait);
-            asker.answers += 1;
-            let is_enough = match task.until {
-                Until::Seconds(seconds) => start.elapsed().as_secs_f64() >= seconds,
-                Until::Each(answers) => asker.answers >= answers,
-            };
-            if is_enough {
-                // What it hears from now on is no answer.
-                poll.registry().deregister(&mut asker.stream)?;
-                asking -= 1;
-            } else {
-                asker.begin(&prepared)?;
+    let since_due = match (task.rate, task.until) {
+        (Some(rate), Until::Seconds(seconds)) => {
+            let count = (rate * seconds) as u32;
+            Steadily { prepared: &prepared, askers: &mut askers, rate, count }.ask(&mut poll, &mut events)?
+        }
+        _ => Vec::new(),
+    };
+    let mut waits: Vec<f64> = since_due.iter().map(|(_, wait)| *wait).collect();
+    if task.rate.is_none() {
+        for asker in &mut askers {
+            asker.begin(&prepared)?;
+        }
+        let mut asking = askers.len();
+        while asking > 0 {
+            poll.poll(&mut events, Some(PATIENCE))?;
+            ensure!(!events.is_empty(), "{} does not answer", task.address);
+            for event in &events {
+                let asker = &mut askers[event.token().0];
+                let Some(wait) = asker.go_on(&prepared)? else { continue };
+                waits.push(wait);
+                asker.answers += 1;
+                let is_enough = match task.until {
+                    Until::Seconds(seconds) => start.elapsed().as_secs_f64() >= seconds,
+                    Until::Each(answers) => asker.answers >= answers,
+                };
+                if is_enough {
+                    // What it hears from now on is no answer.
+                    poll.registry().deregister(&mut asker.stream)?;
+                    asking -= 1;
+                } else {
+                    asker.begin(&prepared)?;
+                }
             }
         }
     }
@@ -118,7 +135,52 @@ fn ask_all(task: &Task) -> anyhow::Result<Answers> {
         p50: percentile(&waits, 0.5),
         p99: percentile(&waits, 0.99),
         busy,
+        since_due,
     })
+}
+
+/// Connections that ask at a rate, each of them whenever it has nothing under way.
+struct Steadily<'a> {
+    prepared: &'a [Prepared],
+    askers: &'a mut [Asker],
+    rate: f64,
+    count: u32,
+}
+
+impl Steadily<'_> {
+    /// When each request was due, and how much later it was answered.
+    fn ask(self, poll: &mut Poll, events: &mut Events) -> anyhow::Result<Vec<(u64, f64)>> {
+        let Self { prepared, askers, rate, count } = self;
+        let (start, start_nanos) = (Instant::now(), nanos_now());
+        let due = |number: u32| Duration::from_secs_f64(f64::from(number) / rate);
+        let mut free: Vec<_> = (0..askers.len()).collect();
+        let mut under_way = vec![None; askers.len()];
+        let (mut next, mut since_due) = (0, Vec::new());
+        while since_due.len() < count as usize {
+            while next < count && start.elapsed() >= due(next) {
+                let Some(asker) = free.pop() else { break };
+                under_way[asker] = Some(due(next));
+                askers[asker].begin(prepared)?;
+                next += 1;
+            }
+            // A sleeper wakes late.
+            let until_next = due(next).saturating_sub(start.elapsed() + ROUSED);
+            let wait = if next == count || free.is_empty() { PATIENCE } else { until_next };
+            poll.poll(events, Some(wait))?;
+            ensure!(wait < PATIENCE || !events.is_empty(), "there is no answer");
+            for event in &*events {
+                let asker = event.token().0;
+                let Some(due) = under_way[asker] else { continue };
+                if askers[asker].go_on(prepared)?.is_some() {
+                    let wait = start.elapsed().saturating_sub(due).as_secs_f64();
+                    since_due.push((start_nanos + due.as_nanos() as u64, wait));
+                    under_way[asker] = None;
+                    free.push(asker);
+                }
+            }
+        }
+        Ok(since_due)
+    }
 }
 
 /// A connection that has one request under way at a time.

@@ -133,6 +133,7 @@ impl Servers {
             requests: vec![request],
             connections: connections as usize,
             until: Until::Each(requests / connections),
+            rate: None,
         };
         let before = process::cpu_time()?;
         let asking::Answers { count, seconds, p50, p99, .. } = asking::ask(&task)?;

@@ -20,7 +20,7 @@ use server::{auth::token::hash_of_presented, clock::SystemClock, store::RedbStor
 use crate::{
     conditions::Conditions,
     http::Servers,
-    peer::{Facts, Request, Requests},
+    peer::{Facts, Live, Request, Requests},
     population::scattered,
 };
 use app::session::store::SessionStore;
@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &KeepwatchArgs) -> anyhow::Result<()> {
         durability: "two-phase commit, fdatasync before the answer; touches within seconds".to_owned(),
         address: servers.real().to_string(),
         requests: requests(*sessions, &servers.token, &ids.iter().map(|id| id.0).collect::<Vec<_>>()),
+        live: Some(Live::Keepwatch { token: servers.token.clone() }),
     };
     println!("{}", serde_json::to_string(&facts)?);
     // An error is an end, too.

@@ -1,14 +1,12 @@
 //! What the live channel costs, and how late it is.
 
 use std::{
-    env,
-    io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    process::{Child, ChildStdout, Command, Stdio},
+    io::Write,
+    net::{Ipv4Addr, TcpListener},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use app::session::{
     SessionId,
     selection::{Selection, grouped},
@@ -21,12 +19,11 @@ use server::{clock::SystemClock, store::RedbStore};
 use crate::{
     conditions::Conditions,
     http::Servers,
-    pinned,
     population::Population,
     process,
     report::{Report, Unit},
     statistics::{Pair, percentile},
-    tabs::{Received, nanos_now},
+    tabs::{Tabs, nanos_now},
 };
 
 /// How long tabs are watched in a round, and how long they may lag behind before the round ends.
@@ -116,7 +113,7 @@ impl Stage<'_> {
         let memory = process::resident_bytes()?;
         let (watched, made) = self.cpu_of_changes(changes_per_second)?;
         let grown = process::resident_bytes()?.saturating_sub(memory) as f64;
-        let received = child.close()?;
+        let received = child.close(None)?;
         ensure!(received.frames > 0, "{tabs} tabs have received no frame");
 
         let bytes_each = received.bytes as f64 / received.frames as f64;
@@ -127,7 +124,7 @@ impl Stage<'_> {
                 value: watched.saturating_sub(alone).as_secs_f64() / received.frames as f64,
                 floor: floor.as_secs_f64() / received.frames as f64,
             },
-            late: lateness(&made, &received)?,
+            late: percentile(&received.lateness(&made)?, 0.99),
             bytes_each,
             frames_of_a_tab: received.frames as f64 / readers / WATCHED.as_secs_f64(),
             grown,
@@ -190,59 +187,7 @@ impl Stage<'_> {
             sockets[(number % u64::from(tabs)) as usize].write_all(&frame)?;
         }
         let spent = process::cpu_time()?.saturating_sub(before);
-        child.close()?;
+        child.close(None)?;
         Ok(spent)
-    }
-}
-
-/// How late the frames are: from each change to the first frame of each tab that knows of it, p99. Every tab must have
-/// heard of every change.
-fn lateness(made: &[(u64, u64)], received: &Received) -> anyhow::Result<f64> {
-    let mut late = Vec::new();
-    for arrivals in &received.arrivals {
-        let mut arrivals = arrivals.iter().peekable();
-        for (revision, at) in made {
-            while arrivals.next_if(|(known, _)| known < revision).is_some() {}
-            let (_, arrived) = arrivals.peek().with_context(|| format!("a tab has not heard of change {revision}"))?;
-            late.push(arrived.saturating_sub(*at) as f64 / 1e9);
-        }
-    }
-    Ok(percentile(&late, 0.99))
-}
-
-/// The process of the tabs.
-struct Tabs {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
-
-impl Tabs {
-    fn open(address: SocketAddr, token: &str, tabs: u32, more: impl FnOnce(&mut Command)) -> anyhow::Result<Self> {
-        let mut command = pinned::client(&env::current_exe()?);
-        command.args(["tabs", &address.to_string(), token, &tabs.to_string()]);
-        more(&mut command);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("starting the tabs")?;
-        let mut output = BufReader::new(child.stdout.take().context("a process without output")?);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        ensure!(line == "ready\n", "the tabs could not be opened");
-        Ok(Self { child, output })
-    }
-
-    /// Closes the tabs; what they have received.
-    fn close(&mut self) -> anyhow::Result<Received> {
-        drop(self.child.stdin.take());
-        let received = serde_json::from_reader(&mut self.output).context("reading what the tabs have received")?;
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the tabs failed: {status}");
-        Ok(received)
-    }
-}
-
-impl Drop for Tabs {
-    fn drop(&mut self) {
-        // It is most likely gone.
-        _ = self.child.kill();
-        _ = self.child.wait();
     }
 }

@@ -13,6 +13,9 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+/// The unit of CPU time in `/proc`, whatever the kernel's own is.
+const TICK: Duration = Duration::from_millis(10);
+
 /// What a launcher prints about its product.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Facts {
@@ -21,6 +24,37 @@ pub(crate) struct Facts {
     pub(crate) durability: String,
     pub(crate) address: String,
     pub(crate) requests: BTreeMap<String, Requests>,
+    /// How it tells of changes, if it does.
+    #[serde(default)]
+    pub(crate) live: Option<Live>,
+}
+
+/// How a product tells whoever is signed in that somebody else has signed in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Live {
+    /// By Keepwatch's live channel, to this session.
+    Keepwatch {
+        /// The session's token.
+        token: String,
+    },
+    /// By server-sent events.
+    Events(Box<EventStream>),
+}
+
+/// A stream of server-sent events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EventStream {
+    pub(crate) address: String,
+    /// What opens it.
+    pub(crate) open: Request,
+    /// In the first event, or a comment in its place.
+    pub(crate) first: String,
+    /// What asks for the events, on another connection: `CLIENT_ID` stands for what the first event calls `clientId`.
+    #[serde(default)]
+    pub(crate) subscribe: Option<Request>,
+    /// In each event of a session that was created, once.
+    pub(crate) told: String,
 }
 
 /// A request, or several of which each is made in turn.
@@ -94,18 +128,18 @@ impl Peer {
         Ok(Self { child, facts })
     }
 
-    /// The CPU time of the launcher's processes so far.
+    /// The CPU time of the launcher's processes so far, of their threads that have ended too; in hundredths of a second.
     pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let mut nanos = 0;
-        for process in family(self.child.id())? {
-            let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { continue };
-            for task in tasks.flatten() {
-                let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-                nanos += schedstat.split_whitespace().next().and_then(|spent| spent.parse::<u64>().ok()).unwrap_or(0);
-            }
-        }
-        ensure!(nanos > 0, "the kernel does not tell the CPU time of {}", self.facts.name);
-        Ok(Duration::from_nanos(nanos))
+        let spent = |process: u32| {
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            // The name before may contain anything. Then come the state, and others before user and system time.
+            let (_, rest) = stat.rsplit_once(") ")?;
+            let times = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().ok());
+            times.sum::<Option<u64>>()
+        };
+        let ticks: u64 = family(self.child.id())?.into_iter().filter_map(spent).sum();
+        ensure!(ticks > 0, "the kernel does not tell the CPU time of {}", self.facts.name);
+        Ok(TICK * u32::try_from(ticks)?)
     }
 }
 

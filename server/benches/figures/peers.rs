@@ -10,9 +10,9 @@ use crate::{
     asking::{self, Answers, Task, Until},
     conditions::Conditions,
     peer::{Peer, Request},
-    pinned,
+    pinned, process, push,
     report::{Unit, table},
-    statistics::median,
+    statistics::{median, percentile},
 };
 
 /// What is asked: its name in the protocol, in words, and over how many connections.
@@ -28,6 +28,9 @@ const QUESTIONS: [(&str, &str, usize); 10] = [
     ("list_search_address", "list, search in the address", 4),
     ("create", "create", 16),
 ];
+/// What is asked again at a rate that all of them can bear: half of what the slowest can.
+const STEADILY: [&str; 3] = ["check_spread", "list_first", "create"];
+const PART_OF_THE_SLOWEST: f64 = 0.5;
 /// How long each question is asked in a round before it counts.
 const WARM_UP: f64 = 0.3;
 
@@ -94,7 +97,7 @@ pub(crate) fn measure(arguments: &PeersArgs) -> anyhow::Result<()> {
         let mut rounds: Vec<Vec<Round>> = asked.iter().map(|_| Vec::new()).collect();
         for _ in 0..arguments.rounds {
             for ((peer, requests), rounds) in asked.iter().zip(&mut rounds) {
-                let ask = |seconds, connections| ask(peer, requests, seconds, connections);
+                let ask = |seconds, connections| ask(peer, requests, seconds, connections, None);
                 ask(WARM_UP, connections)?;
                 let before = peer.cpu_time()?;
                 let many = ask(arguments.seconds, connections)?;
@@ -110,8 +113,42 @@ pub(crate) fn measure(arguments: &PeersArgs) -> anyhow::Result<()> {
             }
         }
         print_table(words, &asked, &rounds);
+        if STEADILY.contains(&name) {
+            let rate = |rounds: &Vec<Round>| median(&rounds.iter().map(|round| round.rate).collect::<Vec<_>>());
+            let slowest = rounds.iter().map(rate).fold(f64::INFINITY, f64::min);
+            ask_steadily(words, &asked, connections, slowest * PART_OF_THE_SLOWEST, arguments)?;
+        }
     }
-    if is_asked("delete_many") { delete_many(&peers) } else { Ok(()) }
+    if is_asked("delete_many") {
+        delete_many(&peers)?;
+    }
+    if is_asked("push") { push::measure(&peers, arguments.sessions, arguments.rounds) } else { Ok(()) }
+}
+
+/// Asks all of them at the same rate, whether or not answers come, in turn, round by round; the waits of all rounds together.
+fn ask_steadily(
+    words: &str,
+    asked: &[(&Peer, &[Request])],
+    connections: usize,
+    rate: f64,
+    arguments: &PeersArgs,
+) -> anyhow::Result<()> {
+    let mut waits: Vec<Vec<f64>> = asked.iter().map(|_| Vec::new()).collect();
+    for _ in 0..arguments.rounds {
+        for ((peer, requests), waits) in asked.iter().zip(&mut waits) {
+            // What the others put off until later is not to be waited for here.
+            process::settle_all(|| asked.iter().map(|(peer, _)| peer.cpu_time()).sum())?;
+            let answers = ask(peer, requests, 2.0 * arguments.seconds, connections, Some(rate))?;
+            waits.extend(answers.since_due.into_iter().map(|(_, wait)| wait));
+        }
+    }
+    println!("\n#### {words}, {} a second whether or not answers come\n", grouped(rate as u64));
+    let lines = asked.iter().zip(&waits).map(|((peer, _), waits)| {
+        let wait = |share| Unit::Seconds.write(percentile(waits, share));
+        [peer.facts.name.clone(), wait(0.5), wait(0.99), wait(0.999)]
+    });
+    print!("{}", table(["product", "answered after, p50", "p99", "p99.9"], &lines.collect::<Vec<_>>()));
+    Ok(())
 }
 
 /// Keepwatch comes first: the others are compared with it.
@@ -134,9 +171,15 @@ fn start_all(arguments: &PeersArgs, conditions: &Conditions) -> anyhow::Result<V
     Ok(peers)
 }
 
-fn ask(peer: &Peer, requests: &[Request], seconds: f64, connections: usize) -> anyhow::Result<Answers> {
+fn ask(
+    peer: &Peer,
+    requests: &[Request],
+    seconds: f64,
+    connections: usize,
+    rate: Option<f64>,
+) -> anyhow::Result<Answers> {
     let (address, requests) = (peer.facts.address.clone(), requests.to_vec());
-    asking::ask(&Task { address, requests, connections, until: Until::Seconds(seconds) })
+    asking::ask(&Task { address, requests, connections, until: Until::Seconds(seconds), rate })
         .with_context(|| format!("asking {}", peer.facts.name))
 }
 
@@ -181,10 +224,10 @@ fn delete_many(peers: &[Peer]) -> anyhow::Result<()> {
         let Some(deletes) = peer.facts.requests.get("delete_many") else { continue };
         let mut waits = Vec::new();
         for (number, delete) in deletes.as_slice().iter().enumerate() {
-            waits.push(ask(peer, std::slice::from_ref(delete), 0.0, 1)?.p50);
+            waits.push(ask(peer, std::slice::from_ref(delete), 0.0, 1, None)?.p50);
             // Whoever was deleted is out: a stale answer ends the run.
             if let Some(checks) = peer.facts.requests.get("deleted_check") {
-                ask(peer, &checks.as_slice()[number..=number], 0.0, 1)?;
+                ask(peer, &checks.as_slice()[number..=number], 0.0, 1, None)?;
             }
             std::thread::sleep(Duration::from_secs(1));
         }

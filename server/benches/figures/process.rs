@@ -41,12 +41,17 @@ pub(crate) fn load_average() -> anyhow::Result<String> {
 
 /// Waits until no thread of this process has anything left to do, for a while at most.
 pub(crate) fn settle() -> anyhow::Result<()> {
+    settle_all(cpu_time)
+}
+
+/// Waits until whoever has this CPU time has nothing left to do, for a while at most.
+pub(crate) fn settle_all(cpu_time: impl Fn() -> anyhow::Result<Duration>) -> anyhow::Result<()> {
     let give_up_at = Instant::now() + PATIENCE;
     let mut before = cpu_time()?;
     while Instant::now() < give_up_at {
         thread::sleep(LOOK);
         let after = cpu_time()?;
-        if after.saturating_sub(before) < LOOK.mul_f64(NO_WORK) {
+        if after.saturating_sub(before) <= LOOK.mul_f64(NO_WORK) {
             return Ok(());
         }
         before = after;
