@@ -61,6 +61,9 @@ pub(crate) fn go(address: &str) {
 
 /// Changes the address of this page without loading it.
 pub(crate) fn rename(address: &str) {
+    if address == here() {
+        return;
+    }
     if let Ok(history) = window().history() {
         _ = history.replace_state_with_url(&JsValue::NULL, "", Some(address));
     }

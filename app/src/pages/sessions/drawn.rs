@@ -2,7 +2,7 @@
 //! frame costs as much as it changes of what is shown. Views of their own for every cell would cost several times that,
 //! at each frame, and when the page comes alive.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{cell::OnceCell, net::IpAddr, sync::Arc};
 
 use leptos::prelude::document;
 use wasm_bindgen::JsCast;
@@ -53,15 +53,21 @@ pub(super) struct Telling {
 }
 
 impl DrawnRows {
-    /// The rows that the server has written for these contents, the first of which is the row of this number.
-    pub(super) fn adopt(rows: &Element, contents: &[Content], first: u64, lifetimes: Lifetimes) -> Self {
+    /// The rows that the server has written for these contents at this instant, the first of which is the row of this number.
+    pub(super) fn adopt(
+        rows: &Element,
+        contents: &[Content],
+        first: u64,
+        lifetimes: Lifetimes,
+        written_at: Timestamp,
+    ) -> Self {
         let mut drawn = Vec::new();
         let mut next = rows.first_element_child();
         let contents = contents.iter().cloned().chain([Content::Beyond]);
         for (number, content) in (first..).zip(contents) {
             let Some(row) = next else { break };
             next = row.next_element_sibling();
-            drawn.extend(DrawnRow::adopt(row, content, number));
+            drawn.extend(row.dyn_into().map(|row| DrawnRow::adopt(row, content, number, &lifetimes, written_at)));
         }
         Self { rows: drawn, lifetimes }
     }
@@ -102,7 +108,10 @@ impl DrawnRows {
     /// In which place an element is.
     pub(super) fn place_of(&self, element: &Element) -> Option<usize> {
         let row = element.closest("tr").ok()??;
-        self.rows.iter().position(|drawn| drawn.row.is_same_node(Some(&row)))
+        let place = self.rows.iter().position(|drawn| drawn.row.is_same_node(Some(&row)))?;
+        // What is clicked is marked, whether or not its mark changes.
+        self.rows[place].parts();
+        Some(place)
     }
 
     /// The element in a place that this selects.
@@ -114,6 +123,18 @@ impl DrawnRows {
 /// A row in the document, and what it shows.
 struct DrawnRow {
     row: HtmlElement,
+    parts: OnceCell<Option<Parts>>,
+    is_active: bool,
+    /// Of the columns of [`INSTANTS`].
+    instants: [Instant; INSTANTS.len()],
+    number: u64,
+    content: Content,
+    mark: Mark,
+}
+
+/// What a row is made of. Looked for when something is to be written there: in most rows of a page nothing is before the
+/// user leaves it.
+struct Parts {
     checkbox: HtmlInputElement,
     avatar: Element,
     initials: Text,
@@ -126,83 +147,74 @@ struct DrawnRow {
     icon: Element,
     address: Cell,
     dot: Element,
-    is_active: bool,
-    /// Of the columns of [`INSTANTS`].
-    instants: [Instant; INSTANTS.len()],
     server_name: Cell,
     user_agent: Cell,
     delete: HtmlButtonElement,
-    number: u64,
-    content: Content,
-    mark: Mark,
 }
 
 /// An instant in a row.
+#[derive(Default)]
 struct Instant {
+    parts: OnceCell<Option<InstantParts>>,
+    told: Told,
+}
+
+/// What an instant is told in.
+struct InstantParts {
     time: HtmlElement,
     beside_now: Text,
     exact: Text,
-    told: Told,
 }
 
 /// What is said of an instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
-    /// When it is, and whether that is told in the time zone of the device.
-    at: Option<(Timestamp, bool)>,
+    at: Option<Timestamp>,
+    /// Whether it is told in the time zone of the device.
+    is_local: bool,
     beside_now: String,
 }
 
+/// The instants of a session, in the order of [`INSTANTS`], and how they are told.
+fn instants_of(content: &Content, lifetimes: &Lifetimes) -> [(Option<Timestamp>, Tell); INSTANTS.len()] {
+    let deadlines = content.deadlines(lifetimes);
+    [
+        (content.shown().map(|shown| shown.session.last_active_at), Timestamp::ago),
+        (deadlines.and_then(|both| both.idle_timeout), Timestamp::ahead),
+        (deadlines.map(|both| both.absolute_lifetime), Timestamp::ahead),
+    ]
+}
+
 impl DrawnRow {
-    /// A row that shows this. `None` if it is not made as rows are.
-    fn adopt(row: Element, content: Content, number: u64) -> Option<Self> {
-        let find = |selector: &str| row.query_selector(selector).ok().flatten();
-        let dot = find(".dot")?;
-        let instant = |place: usize| {
-            let cell = find(&format!(".{}", INSTANTS[place].as_str()))?;
-            let find = |selector: &str| cell.query_selector(selector).ok().flatten();
-            let time: HtmlElement = find("time")?.dyn_into().ok()?;
-            let (beside_now, exact) = (text_of(&time)?, text_of(&find(".visually-hidden")?)?);
-            Some(Instant { time, beside_now, exact, told: Told::default() })
-        };
-        let cell = |selector: &str| Cell::adopt(find(selector)?);
-        let (avatar, session_type) = (find(".avatar")?, find(".type")?);
-        Some(Self {
-            checkbox: find("input")?.dyn_into().ok()?,
-            initials: text_of(&avatar)?,
-            avatar,
-            name: cell(".name")?,
-            you: find(".you")?.dyn_into().ok()?,
-            gone: find(".gone")?.dyn_into().ok()?,
-            type_label: text_of(&session_type.last_element_child()?)?,
-            session_type,
-            standing: cell(".kept-as")?,
-            icon: find("use")?,
-            address: cell(".address")?,
-            // What the server has told, in its own time zone, is told again.
-            instants: [instant(0)?, instant(1)?, instant(2)?],
-            is_active: dot.class_list().contains("on"),
-            dot,
-            server_name: cell(".server_name")?,
-            user_agent: cell(".user_agent")?,
-            delete: find(".delete")?.dyn_into().ok()?,
-            row: row.dyn_into().ok()?,
+    /// A row that was written to show this at this instant.
+    fn adopt(row: HtmlElement, content: Content, number: u64, lifetimes: &Lifetimes, written_at: Timestamp) -> Self {
+        let instants = instants_of(&content, lifetimes);
+        Self {
+            row,
+            parts: OnceCell::new(),
+            is_active: instants[0].0.is_some_and(|at| is_active(at, written_at)),
+            // The server does not know the time zone of the device.
+            instants: instants
+                .map(|(at, tell)| Instant { told: Told::of(at, tell, written_at, false), ..Instant::default() }),
             number,
             mark: Mark::of(&content, &Picked::default()),
             content,
-        })
+        }
     }
 
     /// Another row below this one.
     fn duplicate(&self) -> Option<Self> {
         let node = self.row.clone_node_with_deep(true).ok()?;
-        let row: Element = node.dyn_into().ok()?;
+        let row: HtmlElement = node.dyn_into().ok()?;
         self.row.parent_node()?.append_child(&row).ok()?;
-        let mut duplicate = Self::adopt(row, self.content.clone(), self.number)?;
-        for (instant, of) in duplicate.instants.iter_mut().zip(&self.instants) {
-            instant.told = of.told.clone();
-        }
-        Some(Self { mark: self.mark, is_active: self.is_active, ..duplicate })
+        let instants = self.instants.each_ref().map(|of| Instant { told: of.told.clone(), ..Instant::default() });
+        let Self { is_active, number, mark, .. } = *self;
+        Some(Self { row, parts: OnceCell::new(), is_active, instants, number, content: self.content.clone(), mark })
+    }
+
+    /// `None` if the row is not made as rows are.
+    fn parts(&self) -> Option<&Parts> {
+        self.parts.get_or_init(|| Parts::of(&self.row)).as_ref()
     }
 
     /// Tells whether something else stands there now.
@@ -221,12 +233,75 @@ impl DrawnRow {
         if (before == Content::Beyond) != (*content == Content::Beyond) {
             self.row.set_hidden(*content == Content::Beyond);
         }
-        if before.has_ended() != content.has_ended() {
-            self.gone.set_hidden(!content.has_ended());
-            self.checkbox.set_hidden(content.has_ended());
+        if let Some(parts) = self.parts() {
+            if before.has_ended() != content.has_ended() {
+                parts.gone.set_hidden(!content.has_ended());
+                parts.checkbox.set_hidden(content.has_ended());
+            }
+            parts.put_session(before.shown(), content.shown());
         }
-        self.put_session(before.shown(), content.shown());
         true
+    }
+
+    fn mark(&mut self, picked: &Picked) {
+        let before = std::mem::replace(&mut self.mark, Mark::of(&self.content, picked));
+        if before == self.mark && self.parts.get().is_none() {
+            return;
+        }
+        let Some(Parts { checkbox, .. }) = self.parts() else { return };
+        // Also when it should be so already: the user's click has changed it by itself.
+        if checkbox.checked() != self.mark.checked {
+            checkbox.set_checked(self.mark.checked);
+        }
+        if before.enabled != self.mark.enabled {
+            checkbox.set_disabled(!self.mark.enabled);
+        }
+        if before.title != self.mark.title {
+            set(checkbox, "title", self.mark.title);
+        }
+    }
+
+    fn tell_times(&mut self, lifetimes: &Lifetimes, telling: Telling) {
+        let instants = instants_of(&self.content, lifetimes);
+        let last_active = instants[0].0;
+        for ((column, instant), (at, tell)) in INSTANTS.iter().zip(&mut self.instants).zip(instants) {
+            if telling.columns.shows(*column) {
+                instant.tell(&self.row, *column, Told::of(at, tell, telling.now, telling.is_local));
+            }
+        }
+        let is_active = last_active.is_some_and(|at| is_active(at, telling.now));
+        if is_active != self.is_active {
+            self.is_active = is_active;
+            if let Some(Parts { dot, .. }) = self.parts() {
+                dot.set_class_name(if is_active { "dot on" } else { "dot" });
+                set(dot, "title", is_active.then_some(ACTIVE));
+            }
+        }
+    }
+}
+
+impl Parts {
+    fn of(row: &Element) -> Option<Self> {
+        let find = |selector: &str| row.query_selector(selector).ok().flatten();
+        let cell = |selector: &str| Cell::adopt(find(selector)?);
+        let (avatar, session_type) = (find(".avatar")?, find(".type")?);
+        Some(Self {
+            checkbox: find("input")?.dyn_into().ok()?,
+            initials: text_of(&avatar)?,
+            avatar,
+            name: cell(".name")?,
+            you: find(".you")?.dyn_into().ok()?,
+            gone: find(".gone")?.dyn_into().ok()?,
+            type_label: text_of(&session_type.last_element_child()?)?,
+            session_type,
+            standing: cell(".kept-as")?,
+            icon: find("use")?,
+            address: cell(".address")?,
+            dot: find(".dot")?,
+            server_name: cell(".server_name")?,
+            user_agent: cell(".user_agent")?,
+            delete: find(".delete")?.dyn_into().ok()?,
+        })
     }
 
     fn put_session(&self, before: Option<&Shown>, now: Option<&Shown>) {
@@ -295,56 +370,44 @@ impl DrawnRow {
             },
         );
     }
+}
 
-    fn mark(&mut self, picked: &Picked) {
-        let before = std::mem::replace(&mut self.mark, Mark::of(&self.content, picked));
-        // Also when it should be so already: the user's click has changed it by itself.
-        if self.checkbox.checked() != self.mark.checked {
-            self.checkbox.set_checked(self.mark.checked);
-        }
-        if before.enabled != self.mark.enabled {
-            self.checkbox.set_disabled(!self.mark.enabled);
-        }
-        if before.title != self.mark.title {
-            set(&self.checkbox, "title", self.mark.title);
-        }
-    }
-
-    fn tell_times(&mut self, lifetimes: &Lifetimes, telling: Telling) {
-        let last_active = self.content.shown().map(|shown| shown.session.last_active_at);
-        let deadlines = self.content.deadlines(lifetimes);
-        let instants: [(Option<Timestamp>, Tell); INSTANTS.len()] = [
-            (last_active, Timestamp::ago),
-            (deadlines.and_then(|both| both.idle_timeout), Timestamp::ahead),
-            (deadlines.map(|both| both.absolute_lifetime), Timestamp::ahead),
-        ];
-        for ((column, instant), (at, tell)) in INSTANTS.iter().zip(&mut self.instants).zip(instants) {
-            if telling.columns.shows(*column) {
-                instant.tell(at, tell, telling);
-            }
-        }
-        let is_active = last_active.is_some_and(|at| is_active(at, telling.now));
-        if is_active != self.is_active {
-            self.is_active = is_active;
-            self.dot.set_class_name(if is_active { "dot on" } else { "dot" });
-            set(&self.dot, "title", is_active.then_some(ACTIVE));
-        }
+impl Told {
+    fn of(at: Option<Timestamp>, tell: Tell, now: Timestamp, is_local: bool) -> Self {
+        Self { at, is_local, beside_now: at.map(|at| tell(at, now)).unwrap_or_default() }
     }
 }
 
 impl Instant {
-    fn tell(&mut self, at: Option<Timestamp>, tell: Tell, Telling { now, is_local, .. }: Telling) {
-        let now = Told { at: at.map(|at| (at, is_local)), beside_now: at.map(|at| tell(at, now)).unwrap_or_default() };
+    fn tell(&mut self, row: &Element, column: Column, now: Told) {
+        if self.told == now {
+            return;
+        }
         let before = std::mem::replace(&mut self.told, now);
+        let parts = self.parts.get_or_init(|| InstantParts::of(row, column));
+        let (Some(InstantParts { time, beside_now, exact: text }), Told { at, is_local, .. }) = (parts, &self.told)
+        else {
+            return;
+        };
         if before.beside_now != self.told.beside_now {
-            self.beside_now.set_data(&self.told.beside_now);
+            beside_now.set_data(&self.told.beside_now);
         }
-        if before.at != self.told.at {
-            let exact = at.map(|at| exact(at, is_local)).unwrap_or_default();
-            set(&self.time, "datetime", at.map(|at| at.to_string()).as_deref());
-            self.time.set_title(&exact);
-            self.exact.set_data(&exact);
+        if before.at != *at {
+            set(time, "datetime", at.map(|at| at.to_string()).as_deref());
         }
+        if (before.at, before.is_local) != (*at, *is_local) {
+            let exact = at.map(|at| exact(at, *is_local)).unwrap_or_default();
+            time.set_title(&exact);
+            text.set_data(&exact);
+        }
+    }
+}
+
+impl InstantParts {
+    fn of(row: &Element, column: Column) -> Option<Self> {
+        let time: HtmlElement = row.query_selector(&format!(".{} time", column.as_str())).ok()??.dyn_into().ok()?;
+        let (beside_now, exact) = (text_of(&time)?, text_of(&time.next_element_sibling()?)?);
+        Some(Self { time, beside_now, exact })
     }
 }
 
