@@ -7,6 +7,7 @@ mod frame;
 mod held_order;
 pub mod hub;
 mod outlet;
+mod rounds;
 mod view;
 mod websocket;
 

@@ -130,6 +130,11 @@ impl RedbStore {
         page
     }
 
+    /// The newest revision that more than touches has led to.
+    pub(crate) fn changed_up_to(&self) -> Revision {
+        self.shared.feed.changed_up_to()
+    }
+
     /// Whether a session is there.
     pub(crate) fn has(&self, id: SessionId) -> bool {
         self.shared.table.read().find(id).is_some()

@@ -53,19 +53,19 @@ impl Frame {
 
     /// Becomes the next frame, unless a tab could see no difference; whether it did. `rows` are then those of before.
     pub(super) fn advance(&mut self, head: Snapshot, rows: &mut WrittenRows) -> bool {
-        let counted = |Snapshot { counts, total, newer, .. }: &Snapshot| (*counts, *total, *newer);
+        let counted = |Snapshot { counts, total, newer, as_of, .. }: &Snapshot| (*counts, *total, *newer, *as_of);
         let change = Change::between(&self.state.rows, rows);
         let is_same = change == Change::default() && counted(&self.state.head) == counted(&head);
         self.state.head = head;
+        // Few tabs need it.
+        self.snapshot = Vec::new();
+        self.patch.clear();
         if is_same {
             return false;
         }
         std::mem::swap(&mut self.state.rows, rows);
         self.number += 1;
         self.change = change;
-        // Few tabs need one.
-        self.snapshot = Vec::new();
-        self.patch.clear();
         true
     }
 
@@ -126,24 +126,29 @@ mod tests {
     use super::*;
     use crate::json_writer::tests::any_session;
 
-    /// Two states of a view, of the same few sessions.
-    fn two_states() -> impl Strategy<Value = [Snapshot; 2]> {
+    /// States of a view, one after the other, of the same few sessions.
+    fn states() -> impl Strategy<Value = Vec<Snapshot>> {
         let sessions = proptest::collection::vec(any_session(), 12);
         let rows = || proptest::collection::vec((0_usize..12, 0_u64..2), 0..12).prop_shuffle();
-        (sessions, [rows(), rows()], any::<[u64; 2]>(), any::<u32>()).prop_map(|(sessions, rows, numbers, view)| {
-            let state = |rows: Vec<(usize, u64)>, number: u64| {
-                let mut state = Snapshot { view, total: number % 3, revision: Revision(number), ..Snapshot::default() };
-                for (which, last_active_at) in rows {
+        let states = proptest::collection::vec((rows(), any::<bool>(), 0_u64..3), 2..5);
+        (sessions, states, any::<u32>()).prop_map(|(sessions, states, view)| {
+            let mut made = Vec::<Snapshot>::new();
+            for (number, (rows, is_other, total)) in (0..).zip(states) {
+                let mut state = match made.last() {
+                    Some(before) if !is_other => before.clone(),
+                    _ => Snapshot { view, total, ..Snapshot::default() },
+                };
+                for (which, last_active_at) in rows.into_iter().filter(|_| is_other) {
                     let id = SessionId(which as u64);
                     if state.sessions.iter().all(|session| session.id != id) {
                         let last_active_at = Timestamp::from_millis(last_active_at);
                         state.sessions.push(app::session::Session { id, last_active_at, ..sessions[which].clone() });
                     }
                 }
-                state
-            };
-            let [before, after] = rows;
-            [state(before, numbers[0]), state(after, numbers[1])]
+                state.revision = Revision(number);
+                made.push(state);
+            }
+            made
         })
     }
 
@@ -154,20 +159,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn applying_a_patch_gives_the_next_state([before, after] in two_states()) {
-            let mut frame = Frame::first(Reading::of(before.clone()));
-            prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(before.clone()));
-            let mut state = before.clone();
-            let Reading { head, mut rows } = Reading::of(after.clone());
-            if frame.advance(head, &mut rows) {
-                prop_assert_eq!(rows, WrittenRows::of(&before.sessions));
-                prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(after.clone()));
-                let ServerMessage::Patch(patch) = read(frame.patch()) else { panic!("no patch") };
-                state.apply(patch);
-                prop_assert_eq!(state, after);
-            } else {
-                prop_assert_eq!(before.sessions, after.sessions);
-                prop_assert_eq!(before.total, after.total);
+        fn applying_patches_gives_each_state(states in states()) {
+            let mut frame = Frame::first(Reading::of(states[0].clone()));
+            prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(states[0].clone()));
+            let (mut shown, mut rows) = (states[0].clone(), WrittenRows::default());
+            for pair in states.windows(2) {
+                let next = Reading::of(pair[1].clone());
+                rows.clone_from(&next.rows);
+                if frame.advance(next.head, &mut rows) {
+                    prop_assert_eq!(&rows, &WrittenRows::of(&pair[0].sessions));
+                    let ServerMessage::Patch(patch) = read(frame.patch()) else { panic!("no patch") };
+                    shown.apply(patch);
+                    prop_assert_eq!(&shown, &pair[1]);
+                } else {
+                    prop_assert_eq!(&shown.sessions, &pair[1].sessions);
+                    prop_assert_eq!(shown.total, pair[1].total);
+                    shown = pair[1].clone();
+                }
+                prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(pair[1].clone()));
             }
         }
     }

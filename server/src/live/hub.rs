@@ -20,22 +20,20 @@ use app::{
 };
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use tokio::{
-    sync::{Notify, Semaphore},
-    time::Instant,
-};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::{
     frame::{Frame, Reading},
     held_order::{HeldOrder, KeptRows},
     outlet::Outlet,
+    rounds::Rounds,
     view::{Place, ShownView},
 };
 use crate::store::{RedbStore, row_cache::RowCache, written::WrittenRows};
 
 /// The shortest time between two frames of one view: a sign-in or an end is shown within a tenth of a second.
-const PACE: Duration = Duration::from_millis(75);
+pub(super) const PACE: Duration = Duration::from_millis(75);
 /// The shortest time between two times that a view is read for tabs that come to it.
 const LEAST_PACE: Duration = Duration::from_millis(10);
 /// How many views are read before other tasks have their turn.
@@ -122,7 +120,7 @@ impl LiveHub {
         let first = match watched.read_at_once() {
             Some(view) => {
                 let mut rows = WrittenRows::default();
-                let head = self.read_at_once(view, watched.key(), &mut lock(&self.reader).cache, &mut rows);
+                let head = self.read_at_once(view, watched.key(), &mut self.reader().cache, &mut rows);
                 Reading { head, rows }
             }
             None => self.read(&watched, watched.key(), Vec::new()).await?,
@@ -189,29 +187,30 @@ impl LiveHub {
     /// Follows all views that are read at once, one after the other: a thousand of them take some ten milliseconds, and what
     /// they all need is at hand, the processor's caches included.
     async fn go_around(self: Arc<Self>, mut revisions: BoxStream<'static, Revision>) {
+        let mut rounds = Rounds::default();
         loop {
             let is_due = tokio::select! {
-                revision = revisions.next() => match revision {
-                    Some(_) => true,
+                is_due = rounds.next(|| self.store.changed_up_to(), &mut revisions) => match is_due {
+                    Some(()) => true,
                     None => return,
                 },
                 () = self.left.notified() => false,
             };
-            let begun = Instant::now();
             let mut views: Vec<_> = {
                 let mut views = self.lock();
                 views.shown.retain(|watched, view| watched.read_at_once().is_none() || !view.is_empty());
                 views.shown.values().filter(|view| view.watched.read_at_once().is_some()).cloned().collect()
             };
-            // From the top of the list to its end: what one needs is near what the next does.
-            views.sort_unstable_by_key(|view| view.watched.read_at_once().map(|list| list.query.first));
             if views.is_empty() && self.stops_going_around() {
                 return;
             }
             if !is_due {
                 continue;
             }
-            lock(&self.reader).cache.begin_round();
+            rounds.begin(self.store.changed_up_to());
+            // From the top of the list to its end: what one needs is near what the next does.
+            views.sort_by_cached_key(|view| view.watched.read_at_once().map(|list| list.query.first));
+            self.reader().cache.begin_round();
             for some in views.chunks(AT_A_TIME) {
                 for view in some {
                     if let Some(list) = view.watched.read_at_once() {
@@ -220,8 +219,7 @@ impl LiveHub {
                 }
                 tokio::task::yield_now().await;
             }
-            lock(&self.reader).cache.end_round();
-            tokio::time::sleep_until(begun + PACE).await;
+            self.reader().cache.end_round();
         }
     }
 
@@ -231,7 +229,7 @@ impl LiveHub {
         let is_needed = views.shown.keys().any(|watched| watched.read_at_once().is_some());
         views.is_gone_around = is_needed;
         if !is_needed {
-            *lock(&self.reader) = Reader::default();
+            *self.reader() = Reader::default();
         }
         !is_needed
     }
@@ -264,13 +262,12 @@ impl LiveHub {
     /// Reads a view anew here and now, unless it is right up to this change.
     fn renew(&self, view: &ShownView, list: &View, change: Revision) {
         let read = |frame: &mut Frame| {
-            let Reader { cache, rows } = &mut *lock(&self.reader);
+            let Reader { cache, rows } = &mut *self.reader();
             let head = self.read_at_once(list, view.key, cache, rows);
             frame.advance(head, rows)
         };
         // One view is not to take all others with it.
         if catch_unwind(AssertUnwindSafe(|| view.renew(change, read))).is_err() {
-            *lock(&self.reader) = Reader::default();
             tracing::error!("a view of the session list could not be read");
         }
     }
@@ -297,12 +294,18 @@ impl LiveHub {
     }
 
     fn lock(&self) -> MutexGuard<'_, Views> {
-        lock(&self.views)
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A new one if whoever had the last did not come to an end: nobody knows what it holds.
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(|broken| {
+            let mut reader = broken.into_inner();
+            *reader = Reader::default();
+            self.reader.clear_poison();
+            reader
+        })
+    }
 }
 
 /// Waits until a view has to be read again; false when it never will.

@@ -1,6 +1,6 @@
 //! What tells followers that the table has changed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use app::session::page::Revision;
 use futures_core::stream::BoxStream;
@@ -10,13 +10,30 @@ use tokio_stream::wrappers::WatchStream;
 /// The newest revision, for whoever follows it. A follower that is slow sees the newest only.
 pub(crate) struct Feed {
     revisions: watch::Sender<Revision>,
+    /// The newest that more than touches has led to.
+    changed_up_to: AtomicU64,
     /// Whether a session was touched since the last announcement.
     touched: AtomicBool,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self { revisions: watch::Sender::new(Revision::default()), touched: AtomicBool::new(false) }
+        Self {
+            revisions: watch::Sender::new(Revision::default()),
+            changed_up_to: AtomicU64::new(0),
+            touched: AtomicBool::new(false),
+        }
+    }
+
+    /// Announces a revision that more than touches has led to.
+    pub(crate) fn publish_change(&self, revision: Revision) {
+        self.changed_up_to.fetch_max(revision.0, Ordering::SeqCst);
+        self.publish(revision);
+    }
+
+    /// The newest revision that was announced so.
+    pub(crate) fn changed_up_to(&self) -> Revision {
+        Revision(self.changed_up_to.load(Ordering::SeqCst))
     }
 
     /// Announces a revision, unless a newer one has been announced.
@@ -62,6 +79,12 @@ mod tests {
             feed.publish(Revision(revision));
         }
         assert_eq!(revisions.next().await, Some(Revision(5)));
+        // Of changes the newest is known, whatever touches have led to.
+        feed.publish_change(Revision(3));
+        assert_eq!(feed.changed_up_to(), Revision(3));
+        feed.publish_change(Revision(7));
+        feed.publish(Revision(8));
+        assert_eq!((revisions.next().await, feed.changed_up_to()), (Some(Revision(8)), Revision(7)));
         drop(feed);
         assert_eq!(revisions.next().await, None);
     }

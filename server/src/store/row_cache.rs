@@ -15,14 +15,17 @@ const SLACK: usize = 64 * 1_024;
 
 /// See the module. Reading a row that is kept waits for memory two or three times, one that is not, ten times.
 ///
-/// Views are read in rounds. Rows that are no longer shown, or no longer so, are let go of in one round of many.
+/// Views are read in rounds. When too much has piled up that nobody shows any more, a round keeps what is read in it and drops
+/// the rest.
 #[derive(Debug, Default)]
 pub(crate) struct RowCache {
     kept: Kept,
-    /// What was kept before this round, in a round that lets go.
+    /// What was kept before this round, if this is such a round.
     before: Kept,
-    /// The bytes of the rows that have been shown in this round.
-    shown: usize,
+    /// The bytes of the rows that have been read in this round, those of each view. None between rounds.
+    shown: Option<usize>,
+    /// How many bytes may pile up until the next round.
+    most: usize,
     /// Up to which change of a session's client rows are as they are now.
     client_changes: u64,
 }
@@ -50,15 +53,16 @@ struct KeptRow {
 impl RowCache {
     /// Begins a round, in which all views are read.
     pub(crate) fn begin_round(&mut self) {
-        if self.kept.bytes.len() > self.shown * 2 + SLACK {
+        if self.kept.bytes.len() > self.most {
             self.before = mem::take(&mut self.kept);
         }
-        self.shown = 0;
+        self.shown = Some(0);
     }
 
-    /// Ends a round: what has not been shown in it may be let go of.
+    /// Ends a round.
     pub(crate) fn end_round(&mut self) {
         self.before = Kept::default();
+        self.most = 2 * self.shown.take().unwrap_or_default() + SLACK;
     }
 
     /// Puts the rows of these slots in the place of other rows.
@@ -66,6 +70,9 @@ impl RowCache {
     /// Column by column, so that the processor fetches what is far away for many rows at once.
     pub(super) fn read(&mut self, table: &Table, slots: &[Slot], rows: &mut WrittenRows) {
         self.forget_other_clients(table);
+        if self.shown.is_none() && self.kept.bytes.len() > self.most.max(SLACK) * 2 {
+            self.kept = Kept::default();
+        }
         rows.clear();
         rows.ids.extend(slots.iter().map(|slot| table.id(*slot)));
         let last_active_at: Vec<_> = slots.iter().map(|slot| table.last_active_at(*slot)).collect();
@@ -89,7 +96,8 @@ impl RowCache {
             rows.ends.extend(run.iter().map(|row| row.end - begin + moved));
             rows.bytes.extend_from_slice(&self.kept.bytes[begin..run[run.len() - 1].end]);
         }
-        self.shown += rows.bytes.len();
+        rows.give_back();
+        self.shown = self.shown.map(|shown| shown + rows.bytes.len());
     }
 
     /// Copies a row from those of before.
@@ -182,6 +190,8 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Touch(Index, u64),
+        /// Leaves, and another session, as old, comes into the slot.
+        Replace(Index, String),
         /// Comes from another address, with another User-Agent.
         Move(Index, std::net::IpAddr, String),
         /// So many that nobody remembers which.
@@ -194,6 +204,7 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             3 => (any::<Index>(), 0_u64..3).prop_map(|(which, later)| Step::Touch(which, later)),
+            2 => (any::<Index>(), ".{0,9}").prop_map(|(which, name)| Step::Replace(which, name)),
             2 => (any::<Index>(), any::<std::net::IpAddr>(), "[ab]").prop_map(|(which, ip, agent)| Step::Move(which, ip, agent)),
             1 => any::<Index>().prop_map(Step::MoveMany),
             4 => vec(any::<Index>(), 0..12).prop_map(Step::Read),
@@ -218,8 +229,16 @@ mod tests {
             }
             let slot = |which: Index| which.index(sessions.len()) as Slot;
             let (mut cache, mut rows) = (RowCache::default(), WrittenRows::default());
+            let mut newest = sessions.len() as u64;
             for step in steps {
                 match step {
+                    Step::Replace(which, name) => {
+                        let (slot, last_active_at) = (slot(which), table.last_active_at(slot(which)));
+                        table.leave(slot);
+                        table.clear_up(usize::MAX);
+                        newest += 1;
+                        prop_assert_eq!(table.insert(&Row { last_active_at, ..row(newest, &name) }), slot);
+                    }
                     Step::Touch(which, later) => _ = table.touch(slot(which), Timestamp::from_millis(1_000 + later)),
                     Step::Move(which, address, user_agent) => table.set_client(slot(which), &Client { address, user_agent }),
                     Step::MoveMany(which) => {
@@ -246,6 +265,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_read_between_rounds_does_not_pile_up() {
+        let mut table = Table::new(str::to_owned);
+        for id in 1..=10_000 {
+            table.insert(&row(id, &format!("user {id}")));
+        }
+        let (mut cache, mut rows) = (RowCache::default(), WrittenRows::default());
+        for first in 0..10 {
+            let slots: Vec<_> = (first * 1_000..first * 1_000 + 1_000).collect();
+            cache.read(&table, &slots, &mut rows);
+            assert!(cache.kept.bytes.len() <= 2 * SLACK + rows.bytes().len());
+        }
+        // Nor does a small view keep the room of a large one.
+        cache.read(&table, &[1, 2, 3], &mut rows);
+        assert!(rows.bytes.capacity() < 1_024);
     }
 
     #[test]

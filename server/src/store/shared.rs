@@ -44,7 +44,7 @@ impl Shared {
     /// Announces all changes so far.
     pub(crate) fn publish(&self) {
         let revision = self.table.read().revision();
-        self.feed.publish(revision);
+        self.feed.publish_change(revision);
     }
 
     /// Whether changes can be made durable, as far as known.

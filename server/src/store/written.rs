@@ -52,6 +52,15 @@ impl WrittenRows {
         self.bytes.clear();
     }
 
+    /// Gives back most of what is not needed: among views of which one is large, its buffers go around.
+    pub(super) fn give_back(&mut self) {
+        if self.bytes.capacity() > 4 * self.bytes.len() {
+            self.ids.shrink_to(2 * self.ids.len());
+            self.ends.shrink_to(2 * self.ends.len());
+            self.bytes.shrink_to(2 * self.bytes.len());
+        }
+    }
+
     /// The sessions, in order.
     pub(crate) fn ids(&self) -> &[SessionId] {
         &self.ids

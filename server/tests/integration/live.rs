@@ -15,7 +15,9 @@ use app::{
     },
     wire,
 };
+use axum::body::Body;
 use futures_util::{SinkExt, StreamExt};
+use http::{Method, header};
 use server::{checks::Answering, serve};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
@@ -381,12 +383,17 @@ async fn whoever_reads_by_fits_and_starts_ends_up_with_what_a_fresh_read_gives()
         for _ in 0..300 {
             server.clock.advance(Duration::from_millis(chance.below(900)));
             let which = chance.below(there.len().max(1) as u64) as usize;
-            match chance.below(4) {
+            match chance.below(5) {
                 0 if !there.is_empty() => {
                     let gone: Asker<'_> = there.swap_remove(which);
                     admin.delete(&format!("/api/v1/sessions/{}", gone.id)).await;
                 }
                 1 if !there.is_empty() => _ = there[which].get("/api/v1/session").await,
+                2 if !there.is_empty() => {
+                    let agent = ["restic/0.18", "DAVx5/4.5"][chance.below(2) as usize];
+                    let request = there[which].request(Method::GET, "/api/v1/session");
+                    there[which].send(request.header(header::USER_AGENT, agent).body(Body::empty()).unwrap()).await;
+                }
                 _ => {
                     let name = ["anna", "ben", "carla"][chance.below(3) as usize];
                     let session_type = SessionType::ALL[chance.below(3) as usize];
