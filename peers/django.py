@@ -15,7 +15,7 @@ THREADS_PER_WORKER = 4
 
 def prepare(sessions, directory, children):
     """Fills PostgreSQL, starts granian, and describes the requests."""
-    packages = ("Django", "django-user-sessions", "granian", "psycopg")
+    packages = ("Django", "django-user-sessions", "granian", "uvloop", "psycopg")
     versions = [installed_version(package) for package in packages]
     granian = installed_program("granian")
     database = PostgreSQL(directory, children)
@@ -29,7 +29,7 @@ def prepare(sessions, directory, children):
     server.wait_until(lambda: answers_http(port, "/bare"))
     live_port = free_port()
     command = [granian, "--interface", "asginl", "--host", "127.0.0.1", "--port", str(live_port), "--no-ws", "--http", "1"]
-    command += ["--workers", "1", "asgi:application"]
+    command += ["--workers", "1", "--loop", "uvloop", "asgi:application"]
     streams = environment | {"DJANGO_SETTINGS_MODULE": "settings_of_streams"}
     server = children.start("granian-live", command, cwd=PROJECT, env=streams)
     server.wait_until(lambda: answers_http(live_port, "/bare"))

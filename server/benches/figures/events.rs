@@ -50,7 +50,7 @@ impl Events {
     }
 
     /// How many sessions have been told of so far, once it is more; and the bytes until then.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<(u64, u64)> {
+    pub(crate) async fn told(&mut self) -> anyhow::Result<(u64, u64)> {
         let (before, mut bytes) = (self.count, 0);
         while self.count == before {
             let kept = self.rest.len();

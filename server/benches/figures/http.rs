@@ -9,6 +9,7 @@ use app::{
 use axum::{Router, body::Bytes, http::header, routing::get};
 use server::{
     api::wire::SessionListBody,
+    background,
     checks::Answering,
     config::Config,
     serve::{self, Answers},
@@ -62,6 +63,7 @@ impl Servers {
             let real = listener.local_addr()?;
             let state = AppState::new(&config(), real, store.clone(), shutdown.clone())?;
             let token = sign_in(&state).await?;
+            background::spawn(&state);
             spawn(listener, Answering::new(state), &tasks, &shutdown);
 
             let page =

@@ -35,21 +35,23 @@ const BEAT: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy)]
 struct Scene {
     tabs: u32,
-    /// Parts of the list that they show.
+    /// Parts of the list that they show, and whether these are spread over the list, or each is the one below.
     parts: u32,
+    spread: bool,
     changes_per_second: u32,
     /// Tabs that do not read.
     stalled: u32,
 }
 
-const SCENES: [Scene; 5] = [
-    Scene { tabs: 100, parts: 100, changes_per_second: 10, stalled: 0 },
-    Scene { tabs: 1_000, parts: 1_000, changes_per_second: 10, stalled: 0 },
-    Scene { tabs: 1_000, parts: 1_000, changes_per_second: 1_000, stalled: 0 },
-    Scene { tabs: 1_000, parts: 1_000, changes_per_second: 10_000, stalled: 0 },
-    Scene { tabs: 1_000, parts: 10, changes_per_second: 1_000, stalled: 0 },
+const SCENES: [Scene; 6] = [
+    Scene { tabs: 100, parts: 100, spread: false, changes_per_second: 10, stalled: 0 },
+    Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 10, stalled: 0 },
+    Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 1_000, stalled: 0 },
+    Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 10_000, stalled: 0 },
+    Scene { tabs: 1_000, parts: 1_000, spread: true, changes_per_second: 1_000, stalled: 0 },
+    Scene { tabs: 1_000, parts: 10, spread: false, changes_per_second: 1_000, stalled: 0 },
 ];
-const STALLED: Scene = Scene { tabs: 1_000, parts: 1_000, changes_per_second: 1_000, stalled: 100 };
+const STALLED: Scene = Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 1_000, stalled: 100 };
 
 /// Reports the cost of a frame, and the time from a change to its frame.
 pub(crate) fn measure(conditions: &Conditions, store: &RedbStore, report: &mut Report) -> anyhow::Result<()> {
@@ -78,9 +80,10 @@ struct Round {
 impl Stage<'_> {
     fn play(&self, report: &mut Report) -> anyhow::Result<()> {
         for scene in SCENES {
-            let Scene { tabs, parts, changes_per_second, .. } = scene;
+            let Scene { tabs, parts, spread, changes_per_second, .. } = scene;
+            let parts = format!("{parts} parts{}", if spread { " far apart" } else { "" });
             let changes = grouped(u64::from(changes_per_second));
-            let name = |figure: &str| format!("{tabs} tabs on {parts} parts, {changes} changes/s, {figure}");
+            let name = |figure: &str| format!("{tabs} tabs on {parts}, {changes} changes/s, {figure}");
             let rounds = self.rounds(scene)?;
             let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<_>>();
             let cpu: Vec<_> = rounds.iter().map(|round| round.cpu_each).collect();
@@ -102,18 +105,19 @@ impl Stage<'_> {
     }
 
     fn round(&self, scene: Scene) -> anyhow::Result<Round> {
-        let Scene { tabs, parts, changes_per_second, stalled } = scene;
+        let Scene { tabs, parts, spread, changes_per_second, stalled } = scene;
         let (alone, _) = self.cpu_of_changes(changes_per_second)?;
 
         let mut child = Tabs::open(self.servers.real(), &self.servers.token, tabs, |command| {
             command.args(["--sessions", &self.conditions.sessions.to_string()]);
             command.args(["--parts", &parts.to_string(), "--stalled", &stalled.to_string()]);
+            command.args(spread.then_some("--spread"));
         })?;
         process::settle()?;
         let memory = process::resident_bytes()?;
         let (watched, made) = self.cpu_of_changes(changes_per_second)?;
         let grown = process::resident_bytes()?.saturating_sub(memory) as f64;
-        let received = child.close(None)?;
+        let received = child.close()?;
         ensure!(received.frames > 0, "{tabs} tabs have received no frame");
 
         let bytes_each = received.bytes as f64 / received.frames as f64;
@@ -187,7 +191,7 @@ impl Stage<'_> {
             sockets[(number % u64::from(tabs)) as usize].write_all(&frame)?;
         }
         let spent = process::cpu_time()?.saturating_sub(before);
-        child.close(None)?;
+        child.close()?;
         Ok(spent)
     }
 }

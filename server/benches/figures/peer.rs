@@ -11,10 +11,11 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use nix::{
+    time::{clock_getcpuclockid, clock_gettime},
+    unistd::Pid,
+};
 use serde::{Deserialize, Serialize};
-
-/// The unit of CPU time in `/proc`, whatever the kernel's own is.
-const TICK: Duration = Duration::from_millis(10);
 
 /// What a launcher prints about its product.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,18 +129,16 @@ impl Peer {
         Ok(Self { child, facts })
     }
 
-    /// The CPU time of the launcher's processes so far, of their threads that have ended too; in hundredths of a second.
+    /// The CPU time of the launcher's processes so far, of their threads that have ended too.
     pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
         let spent = |process: u32| {
-            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-            // The name before may contain anything. Then come the state, and others before user and system time.
-            let (_, rest) = stat.rsplit_once(") ")?;
-            let times = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().ok());
-            times.sum::<Option<u64>>()
+            let clock = clock_getcpuclockid(Pid::from_raw(process.cast_signed())).ok()?;
+            clock_gettime(clock).ok().map(Duration::from)
         };
-        let ticks: u64 = family(self.child.id())?.into_iter().filter_map(spent).sum();
-        ensure!(ticks > 0, "the kernel does not tell the CPU time of {}", self.facts.name);
-        Ok(TICK * u32::try_from(ticks)?)
+        // A process may end between being listed and being asked.
+        let all: Duration = family(self.child.id())?.into_iter().filter_map(spent).sum();
+        ensure!(!all.is_zero(), "the kernel does not tell the CPU time of {}", self.facts.name);
+        Ok(all)
     }
 }
 

@@ -145,9 +145,9 @@ fn ask_steadily(
     println!("\n#### {words}, {} a second whether or not answers come\n", grouped(rate as u64));
     let lines = asked.iter().zip(&waits).map(|((peer, _), waits)| {
         let wait = |share| Unit::Seconds.write(percentile(waits, share));
-        [peer.facts.name.clone(), wait(0.5), wait(0.99), wait(0.999)]
+        [peer.facts.name.clone(), wait(0.5), wait(0.99), wait(0.999), grouped(waits.len() as u64)]
     });
-    print!("{}", table(["product", "answered after, p50", "p99", "p99.9"], &lines.collect::<Vec<_>>()));
+    print!("{}", table(["product", "answered after, p50", "p99", "p99.9", "of answers"], &lines.collect::<Vec<_>>()));
     Ok(())
 }
 

@@ -2,12 +2,13 @@
 //! their frames arrive. Or bare sockets, which swallow what they are sent.
 
 use std::{
+    cell::RefCell,
     env,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Write},
     net::SocketAddr,
     process::{Child, ChildStdout, Command, Stdio},
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, bail, ensure};
@@ -32,6 +33,8 @@ use crate::{events::Events, peer::EventStream, pinned};
 
 /// The longest wait for the first frame of a tab, and for the last.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether all have heard.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Which tabs.
 #[derive(Clone, Debug, Args)]
@@ -39,12 +42,15 @@ pub(crate) struct TabsArgs {
     address: SocketAddr,
     token: String,
     tabs: u32,
-    /// Rows that each shows; the next tab shows those below.
+    /// Rows that each shows.
     #[arg(long, default_value_t = 40)]
     rows: u32,
     /// Parts of the list that they show: the first tab after so many shows the first part again.
     #[arg(long, default_value_t = 1)]
     parts: u32,
+    /// The parts are spread over the whole list: else the next is the one below.
+    #[arg(long)]
+    spread: bool,
     /// Rows there are.
     #[arg(long, default_value_t = 0)]
     sessions: u64,
@@ -97,8 +103,8 @@ pub(crate) fn nanos_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
-/// Opens the tabs, says `ready`, and says what they have received when the standard input ends. If a number stands there, it
-/// waits until each tab knows of so many changes.
+/// Opens the tabs, says `ready`, and says what they have received when the standard input ends. If a number comes before, it
+/// says `heard` once each tab knows of so many changes.
 pub(crate) fn run(arguments: &TabsArgs) -> anyhow::Result<()> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let received = if arguments.bare {
@@ -113,78 +119,92 @@ pub(crate) fn run(arguments: &TabsArgs) -> anyhow::Result<()> {
     })
 }
 
-/// When it is over: not yet, or once a tab knows of so many changes.
-pub(crate) type Over = watch::Receiver<Option<u64>>;
+/// What the standard input says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// How many changes each tab is to have heard of.
+    Changes(u64),
+    End,
+}
 
-/// Says that all tabs are open.
-fn ready() -> Over {
+/// Says that all tabs are open, and follows the standard input.
+fn ready() -> watch::Receiver<Said> {
     println!("ready");
-    let (tell, over) = watch::channel(None);
+    let (say, said) = watch::channel(Said::Nothing);
     thread::spawn(move || {
-        let mut wanted = String::new();
         // An error is an end, too.
-        _ = io::stdin().read_to_string(&mut wanted);
-        tell.send_replace(Some(wanted.trim().parse().unwrap_or(0)));
-        // Were it dropped, it would be over for all.
-        loop {
-            thread::park();
+        for line in io::stdin().lines().map_while(Result::ok) {
+            say.send_replace(line.parse().map_or(Said::End, Said::Changes));
         }
+        say.send_replace(Said::End);
     });
-    over
+    said
 }
 
 /// What a tab has heard so far.
 #[derive(Default)]
-pub(crate) struct Heard {
-    pub(crate) bytes: u64,
+struct Heard {
+    bytes: u64,
     /// What each frame knows of, and when it came.
-    pub(crate) arrivals: Vec<(u64, u64)>,
+    arrivals: Vec<(u64, u64)>,
 }
 
-impl Heard {
-    /// Hears of frames until it is over. `next` gives what a frame knows of, and its bytes.
-    pub(crate) async fn follow(
-        mut self,
-        mut over: Over,
-        mut next: impl AsyncFnMut() -> anyhow::Result<(u64, u64)>,
-    ) -> anyhow::Result<Self> {
-        let mut known = 0;
+/// Where the frames of a tab come from.
+trait Frames {
+    /// What the next frame knows of, and its bytes.
+    async fn next(&mut self) -> anyhow::Result<(u64, u64)>;
+}
+
+/// Has all of them hear until the standard input ends.
+async fn hear(tabs: Vec<impl Frames>) -> anyhow::Result<Received> {
+    let mut said = ready();
+    let all: Vec<_> = tabs.iter().map(|_| RefCell::new(Heard::default())).collect();
+    let mut hearing: FuturesUnordered<_> = tabs
+        .into_iter()
+        .zip(&all)
+        .map(|(mut tab, heard)| async move {
+            loop {
+                let (known, bytes) = match tab.next().await {
+                    Ok(frame) => frame,
+                    Err(error) => return error,
+                };
+                let mut heard = heard.borrow_mut();
+                heard.bytes += bytes;
+                heard.arrivals.push((known, nanos_now()));
+            }
+        })
+        .collect();
+    let knows = |heard: &RefCell<Heard>| heard.borrow().arrivals.last().map_or(0, |(known, _)| *known);
+    let following = async {
         loop {
-            let is_over = |wanted: &Option<u64>| wanted.is_some_and(|wanted| known >= wanted);
-            let frame = tokio::select! {
-                biased;
-                frame = next() => frame?,
-                _ = over.wait_for(is_over) => return Ok(self),
-            };
-            known = frame.0;
-            self.bytes += frame.1;
-            self.arrivals.push((known, nanos_now()));
+            match *said.borrow_and_update() {
+                Said::Changes(changes) => {
+                    let start = Instant::now();
+                    while !all.iter().all(|heard| knows(heard) >= changes) {
+                        ensure!(start.elapsed() < PATIENCE, "tabs have not heard of every change");
+                        tokio::time::sleep(LOOK).await;
+                    }
+                    println!("heard");
+                }
+                Said::End => return Ok(()),
+                Said::Nothing => {}
+            }
+            if said.changed().await.is_err() {
+                return Ok(());
+            }
         }
-    }
-}
-
-/// Collects what all have heard, and fails if they have not heard everything after a while.
-async fn collect(
-    mut following: FuturesUnordered<impl Future<Output = anyhow::Result<Heard>>>,
-    mut over: Over,
-) -> anyhow::Result<Received> {
-    let mut received = Received::default();
-    let mut collecting = async || {
-        while let Some(tab) = following.next().await {
-            let Heard { bytes, arrivals } = tab?;
-            received.frames += arrivals.len() as u64;
-            received.bytes += bytes;
-            received.arrivals.push(arrivals);
-        }
-        anyhow::Ok(())
-    };
-    let too_late = async {
-        _ = over.wait_for(Option::is_some).await;
-        tokio::time::sleep(PATIENCE).await;
     };
     tokio::select! {
-        collected = collecting() => collected?,
-        () = too_late => bail!("tabs have not heard of every change"),
+        followed = following => followed?,
+        Some(error) = hearing.next() => return Err(error),
+    }
+    drop(hearing);
+    let mut received = Received::default();
+    for Heard { bytes, arrivals } in all.into_iter().map(RefCell::into_inner) {
+        received.frames += arrivals.len() as u64;
+        received.bytes += bytes;
+        received.arrivals.push(arrivals);
     }
     Ok(received)
 }
@@ -195,12 +215,7 @@ async fn watch(arguments: &TabsArgs) -> anyhow::Result<Received> {
         tabs.push(Tab::open(arguments, number).await?);
     }
     let stalled = tabs.split_off(tabs.len() - arguments.stalled as usize);
-    let over = ready();
-    let following = tabs.into_iter().map(|mut tab| {
-        let over = over.clone();
-        async move { Heard::default().follow(over, async || tab.frame().await).await }
-    });
-    let received = collect(following.collect(), over.clone()).await;
+    let received = hear(tabs).await;
     drop(stalled);
     received
 }
@@ -210,12 +225,13 @@ async fn listen(stream: &EventStream, tabs: u32) -> anyhow::Result<Received> {
     for _ in 0..tabs {
         streams.push(Events::open(stream).await?);
     }
-    let over = ready();
-    let following = streams.into_iter().map(|mut events| {
-        let over = over.clone();
-        async move { Heard::default().follow(over, async || events.next().await).await }
-    });
-    collect(following.collect(), over.clone()).await
+    hear(streams).await
+}
+
+impl Frames for Events {
+    async fn next(&mut self) -> anyhow::Result<(u64, u64)> {
+        self.told().await
+    }
 }
 
 struct Tab {
@@ -227,24 +243,27 @@ struct Tab {
 impl Tab {
     /// Opens a tab and waits for its first frame.
     async fn open(arguments: &TabsArgs, number: u32) -> anyhow::Result<Self> {
-        let TabsArgs { address, token, rows, parts, sessions, counts, .. } = arguments;
+        let TabsArgs { address, token, rows, parts, spread, sessions, counts, .. } = arguments;
         let mut request = format!("ws://{address}/live").into_client_request()?;
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (socket, _) = client_async(request, stream).await.context("opening a tab")?;
         let mut tab = Self { socket, newest: counts.then_some(0) };
-        let first = u64::from(number % parts) * u64::from(*rows) % (*sessions).max(1);
+        let apart = if *spread { sessions / u64::from(*parts) } else { u64::from(*rows) };
+        let first = u64::from(number % parts) * apart % (*sessions).max(1);
         let query = SessionQuery { first, limit: *rows, ..SessionQuery::default() };
         let watch = wire::encode(&ClientMessage::Watch(View { query, held: None }));
         tab.socket.send(Message::binary(watch)).await?;
-        let frame = tokio::time::timeout(PATIENCE, tab.frame()).await.context("a tab without a first frame")??;
+        let frame = tokio::time::timeout(PATIENCE, tab.next()).await.context("a tab without a first frame")??;
         tab.newest = tab.newest.map(|_| frame.0);
         Ok(tab)
     }
+}
 
-    /// What the next frame knows of that shows something, and its bytes.
-    async fn frame(&mut self) -> anyhow::Result<(u64, u64)> {
+impl Frames for Tab {
+    /// The next frame that shows something.
+    async fn next(&mut self) -> anyhow::Result<(u64, u64)> {
         while let Some(message) = self.socket.next().await {
             if let Message::Binary(frame) = message?
                 && let Some((revision, newest)) = told(&frame)?
@@ -276,7 +295,7 @@ async fn swallow(arguments: &TabsArgs) -> anyhow::Result<Received> {
             while socket.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
         });
     }
-    _ = ready().wait_for(Option::is_some).await;
+    _ = ready().wait_for(|said| *said == Said::End).await;
     sockets.shutdown().await;
     Ok(Received::default())
 }
@@ -306,13 +325,18 @@ impl Tabs {
         Ok(Self { child, output })
     }
 
-    /// Closes the tabs, or has them closed once each knows of so many changes; what they have received.
-    pub(crate) fn close(&mut self, changes: Option<u64>) -> anyhow::Result<Received> {
-        let mut input = self.child.stdin.take().context("tabs that were closed before")?;
-        if let Some(changes) = changes {
-            write!(input, "{changes}")?;
-        }
-        drop(input);
+    /// Waits until each knows of so many changes.
+    pub(crate) fn have_heard_of(&mut self, changes: u64) -> anyhow::Result<()> {
+        writeln!(self.child.stdin.as_mut().context("a process without input")?, "{changes}")?;
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        ensure!(line == "heard\n", "not all tabs have heard of every change");
+        Ok(())
+    }
+
+    /// Closes the tabs; what they have received.
+    pub(crate) fn close(&mut self) -> anyhow::Result<Received> {
+        drop(self.child.stdin.take());
         let received = serde_json::from_reader(&mut self.output).context("reading what the tabs have received")?;
         let status = self.child.wait()?;
         ensure!(status.success(), "the tabs failed: {status}");
