@@ -54,7 +54,9 @@ impl RowCache {
     /// Begins a round, in which all views are read.
     pub(crate) fn begin_round(&mut self) {
         if self.kept.bytes.len() > self.most {
-            self.before = mem::take(&mut self.kept);
+            // It will be as much again: growing bit by bit would cost more than the rows.
+            let room = Kept::with_room(self.kept.rows.len(), self.kept.bytes.len());
+            self.before = mem::replace(&mut self.kept, room);
         }
         self.shown = Some(0);
     }
@@ -132,6 +134,10 @@ fn fetch(table: &Table, slots: impl Iterator<Item = Slot> + Clone) {
 }
 
 impl Kept {
+    fn with_room(rows: usize, bytes: usize) -> Self {
+        Self { rows: Vec::with_capacity(rows), bytes: Vec::with_capacity(bytes), by_id: HashTable::with_capacity(rows) }
+    }
+
     /// The row of a session, if it is kept as it is now; `expected` is where it most likely stands.
     fn find(&self, expected: usize, id: SessionId, last_active_at: Timestamp) -> Option<usize> {
         let is_it = |row: &KeptRow| row.id == Some(id) && row.last_active_at == last_active_at;

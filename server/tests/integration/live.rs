@@ -9,7 +9,7 @@ use std::{
 use app::{
     live::{CLOSE_OTHER_VERSION, ClientMessage, Held, HeldPart, ServerMessage, Snapshot, View},
     session::{
-        SessionId, SessionType,
+        Client, SessionId, SessionType,
         page::Counts,
         query::{Filter, SessionQuery},
     },
@@ -17,11 +17,11 @@ use app::{
 };
 use axum::body::Body;
 use futures_util::{SinkExt, StreamExt};
-use http::{Method, header};
+use http::{Method, Request, header};
 use server::{checks::Answering, serve};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
@@ -41,11 +41,23 @@ pub(crate) async fn listen(server: &TestServer) -> SocketAddr {
 }
 
 async fn open(address: SocketAddr, asker: &Asker<'_>) -> Socket {
+    connect_async(handshake(address, asker)).await.unwrap().0
+}
+
+/// As [`open`], over a connection that holds little of what is not read.
+async fn open_narrowly(address: SocketAddr, asker: &Asker<'_>) -> Socket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1_024).unwrap();
+    let stream = MaybeTlsStream::Plain(socket.connect(address).await.unwrap());
+    client_async(handshake(address, asker), stream).await.unwrap().0
+}
+
+fn handshake(address: SocketAddr, asker: &Asker<'_>) -> Request<()> {
     let mut request = format!("ws://{address}/live").into_client_request().unwrap();
     let headers = request.headers_mut();
     headers.insert("cookie", format!("keepwatch={}", asker.token.as_ref().unwrap()).parse().unwrap());
     headers.insert("origin", "http://127.0.0.1:3000".parse().unwrap());
-    connect_async(request).await.unwrap().0
+    request
 }
 
 async fn say(socket: &mut Socket, message: &ClientMessage) {
@@ -68,7 +80,7 @@ async fn hear(socket: &mut Socket) -> Result<ServerMessage, CloseFrame> {
 }
 
 /// Applies frames to a state until `wanted` holds.
-async fn follow(socket: &mut Socket, state: &mut Snapshot, wanted: impl Fn(&Snapshot) -> bool) {
+async fn follow(socket: &mut Socket, state: &mut Snapshot, mut wanted: impl FnMut(&Snapshot) -> bool) {
     while !wanted(state) {
         match hear(socket).await.unwrap() {
             ServerMessage::Snapshot(snapshot) => *state = snapshot,
@@ -323,8 +335,9 @@ async fn stopping_the_server_closes_live_sockets() {
     server.state.shutdown.cancel();
     server.state.tasks.close();
     let stopped = tokio::time::timeout(Duration::from_secs(3), server.state.tasks.wait());
-    stopped.await.expect("nothing is left to wait for");
-    assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 1001, "sent before the end of the last task");
+    let (stopped, closed) = futures_util::future::join(stopped, hear(&mut socket)).await;
+    stopped.expect("nothing is left to wait for");
+    assert_eq!(u16::from(closed.unwrap_err().code), 1001);
 }
 
 /// Numbers that are the same at every run (SplitMix64).
@@ -362,6 +375,43 @@ async fn read_until_it_is_fresh(mut socket: Socket, view: View, server: &TestSer
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_read_keeps_nobody_waiting_and_is_sent_the_newest_state_later() {
+    const CHANGES: usize = 20;
+    /// Views that the stalled tab asks for, half a megabyte each: more than the sockets between hold.
+    const WATCHED: usize = 12;
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    for number in 0..1_000 {
+        let client = Client::new([10, 0, 0, 7].into(), &format!("{number}{}", "x".repeat(505)));
+        server.state.sign_in.establish("Admin".into(), SessionType::Other, client).await.unwrap();
+    }
+    let view = View { query: SessionQuery::parse("limit=1000").unwrap(), held: None };
+    let mut stalled = open_narrowly(address, &admin).await;
+    for limit in 1_001 - WATCHED..=1_000 {
+        let query = SessionQuery { limit: limit as u32, ..view.query.clone() };
+        say(&mut stalled, &ClientMessage::Watch(View { query, held: None })).await;
+    }
+    let mut other = open(address, &admin).await;
+    say(&mut other, &ClientMessage::Watch(view.clone())).await;
+    let mut state = Snapshot::default();
+    follow(&mut other, &mut state, |state| state.total == 1_001).await;
+    for number in 1..=CHANGES {
+        server.signed_in("anna", SessionType::Browser).await;
+        follow(&mut other, &mut state, |state| state.total == 1_001 + number as u64).await;
+    }
+    // What the sockets hold, the newest, and what may have come of touches since.
+    let (mut late, mut frames) = (Snapshot::default(), 0);
+    follow(&mut stalled, &mut late, |late| {
+        frames += 1;
+        late.total == state.total
+    })
+    .await;
+    assert!(frames < CHANGES, "{frames} frames");
+    assert_eq!(late.sessions, state.sessions);
 }
 
 #[tokio::test(flavor = "multi_thread")]
