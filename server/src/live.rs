@@ -47,7 +47,7 @@ use crate::{serve, state::AppState};
 /// How often the tab is told that the link is alive.
 const TICK: Duration = Duration::from_secs(15);
 /// How long a tab may take to answer that its socket closes.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_millis(250);
 /// A tab that has said nothing for this long, not even the answer to a ping, is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 /// The largest message of a tab: a view that holds a thousand rows.
@@ -110,9 +110,11 @@ impl Tab {
     async fn converse(mut self) {
         if let Over::Close { code, reason } = self.until_over().await {
             // No frame comes after it.
-            self.place = None;
+            (self.place, self.order) = (None, None);
             self.outlet.send(&websocket::close(code, reason));
-            self.outlet.emptied().await;
+            if !self.outlet.emptied().await {
+                return;
+            }
             // Were it closed before the tab has answered, whatever the tab sends meanwhile would cost it what it has not read.
             let answered =
                 async { while !matches!(self.messages.next().await, None | Some(Err(_) | Ok(Message::Close(_)))) {} };

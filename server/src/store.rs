@@ -215,7 +215,7 @@ impl RedbStore {
                 table.settle();
                 table.count_touches()
             };
-            self.shared.feed.publish(revision);
+            self.shared.feed.publish(revision, Revision::default());
         }
     }
 

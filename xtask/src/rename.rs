@@ -3,12 +3,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use walrus::ModuleConfig;
 
 use crate::bindgen::Bound;
 use crate::files;
-use crate::steps::say;
 
 /// How the names begin that only these two files know.
 const INTERNAL: &str = "__wb";
@@ -30,9 +29,7 @@ pub(crate) fn shorten(bound: &Bound) -> Result<()> {
         .parse(&files::read(&bound.wasm)?)
         .map_err(|error| anyhow!("the console cannot be read: {error:#}"))?;
     let mut js = text(&bound.js)?;
-    if !js.contains(GROWING) {
-        say("console: texts are handed over in another way than they were, so it starts later");
-    }
+    ensure!(js.contains(GROWING), "wasm-bindgen hands texts over in another way than it did: see GROWING");
     js = js.replace(GROWING, AT_ONCE);
     let is_uncalled = |name: &str| name.contains(UNCALLED) || name == REALLOC && !js.contains(REALLOC);
     let exports: Vec<_> =

@@ -17,7 +17,7 @@ pub(super) struct Reading {
     pub(super) rows: WrittenRows,
 }
 
-/// See the module. Each message is written at most once, whoever is sent it.
+/// See the module. Each message is written at most once for a reading, whoever is sent it.
 pub(super) struct Frame {
     /// Counts the frames of a view.
     pub(super) number: u64,

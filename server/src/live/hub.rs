@@ -32,7 +32,8 @@ use super::{
 };
 use crate::store::{RedbStore, row_cache::RowCache, written::WrittenRows};
 
-/// The shortest time between two frames of one view: a sign-in or an end is shown within a tenth of a second.
+/// The shortest time between two frames of one view that tell of more than touches: a sign-in or an end is shown within a tenth
+/// of a second.
 pub(super) const PACE: Duration = Duration::from_millis(75);
 /// The shortest time between two times that a view is read for tabs that come to it.
 const LEAST_PACE: Duration = Duration::from_millis(10);
@@ -196,6 +197,10 @@ impl LiveHub {
                 },
                 () = self.left.notified() => false,
             };
+            if is_due {
+                // Before the views are looked up: one that comes meanwhile is not told of what comes after.
+                rounds.begin(self.store.changed_up_to());
+            }
             let mut views: Vec<_> = {
                 let mut views = self.lock();
                 views.shown.retain(|watched, view| watched.read_at_once().is_none() || !view.is_empty());
@@ -207,7 +212,6 @@ impl LiveHub {
             if !is_due {
                 continue;
             }
-            rounds.begin(self.store.changed_up_to());
             // From the top of the list to its end: what one needs is near what the next does.
             views.sort_by_cached_key(|view| view.watched.read_at_once().map(|list| list.query.first));
             self.reader().cache.begin_round();

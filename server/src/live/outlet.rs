@@ -137,12 +137,13 @@ impl Outlet {
         }
     }
 
-    /// Waits until nothing waits, as long as [`Outlet::drained`] does.
-    pub(super) async fn emptied(&self) {
-        if self.lock().since.is_some() {
-            // What cannot be sent is not waited for.
-            _ = self.drained().await;
-        }
+    /// Waits until nothing waits, as long as [`Outlet::drained`] does; whether everything was sent.
+    pub(super) async fn emptied(&self) -> bool {
+        let (is_waiting, is_broken) = {
+            let unsent = self.lock();
+            (unsent.since.is_some(), unsent.is_broken)
+        };
+        if is_waiting { self.drained().await.is_ok() } else { !is_broken }
     }
 
     fn lock(&self) -> MutexGuard<'_, Unsent> {

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::hub::PACE;
 
-/// The shortest time from a round to one that has nothing but touches to tell: these are told with what else is new, and never
-/// have it wait.
+/// The shortest time from a round to one that has nothing but touches to tell: these are told with what else is new, and do not
+/// have it wait for more than the round that tells of them.
 const TOUCHES_PACE: Duration = Duration::from_millis(150);
 
 /// See the module.

@@ -25,26 +25,20 @@ impl Feed {
         }
     }
 
-    /// Announces a revision that more than touches has led to.
-    pub(crate) fn publish_change(&self, revision: Revision) {
-        self.changed_up_to.fetch_max(revision.0, Ordering::SeqCst);
-        self.publish(revision);
+    /// Announces a revision, and the newest that more than touches has led to, unless newer ones have been announced. Either
+    /// may be new without the other: a change counts before it is durable, and may have been announced with touches.
+    pub(crate) fn publish(&self, revision: Revision, changed_up_to: Revision) {
+        let has_changed = self.changed_up_to.fetch_max(changed_up_to.0, Ordering::SeqCst) < changed_up_to.0;
+        self.revisions.send_if_modified(|newest| {
+            let is_newer = revision > *newest;
+            *newest = revision.max(*newest);
+            is_newer || has_changed
+        });
     }
 
-    /// The newest revision that was announced so.
+    /// The newest revision that more than touches has led to, as far as announced.
     pub(crate) fn changed_up_to(&self) -> Revision {
         Revision(self.changed_up_to.load(Ordering::SeqCst))
-    }
-
-    /// Announces a revision, unless a newer one has been announced.
-    pub(crate) fn publish(&self, revision: Revision) {
-        self.revisions.send_if_modified(|newest| {
-            let newer = revision > *newest;
-            if newer {
-                *newest = revision;
-            }
-            newer
-        });
     }
 
     /// The revisions announced from now on. Ends with the store.
@@ -76,15 +70,14 @@ mod tests {
         let feed = Feed::new();
         let mut revisions = feed.follow();
         for revision in [1, 2, 5, 4] {
-            feed.publish(Revision(revision));
+            feed.publish(Revision(revision), Revision(0));
         }
         assert_eq!(revisions.next().await, Some(Revision(5)));
-        // Of changes the newest is known, whatever touches have led to.
-        feed.publish_change(Revision(3));
-        assert_eq!(feed.changed_up_to(), Revision(3));
-        feed.publish_change(Revision(7));
-        feed.publish(Revision(8));
-        assert_eq!((revisions.next().await, feed.changed_up_to()), (Some(Revision(8)), Revision(7)));
+        // A change that was announced with touches is one all the same.
+        feed.publish(Revision(5), Revision(4));
+        assert_eq!((revisions.next().await, feed.changed_up_to()), (Some(Revision(5)), Revision(4)));
+        // Nothing is new.
+        feed.publish(Revision(5), Revision(3));
         drop(feed);
         assert_eq!(revisions.next().await, None);
     }

@@ -24,7 +24,7 @@ pub(crate) struct RowCache {
     before: Kept,
     /// The bytes of the rows that have been read in this round, those of each view. None between rounds.
     shown: Option<usize>,
-    /// How many bytes may pile up until the next round.
+    /// How many bytes a round goes on with. When twice as many have piled up before it, all are dropped.
     most: usize,
     /// Up to which change of a session's client rows are as they are now.
     client_changes: u64,
@@ -85,8 +85,7 @@ impl RowCache {
             known
         };
         let mut places: Vec<_> = rows.ids.iter().zip(&last_active_at).map(find).collect();
-        let is_missing = |place: &Option<usize>| place.is_none();
-        fetch(table, slots.iter().zip(&places).filter(|(_, place)| is_missing(place)).map(|(slot, _)| *slot));
+        fetch(table, slots.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(slot, _)| *slot));
         for ((slot, at), place) in slots.iter().zip(last_active_at).zip(&mut places) {
             place.get_or_insert_with(|| self.kept.write(table, *slot, at));
         }

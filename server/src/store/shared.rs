@@ -43,8 +43,11 @@ impl Shared {
 
     /// Announces all changes so far.
     pub(crate) fn publish(&self) {
-        let revision = self.table.read().revision();
-        self.feed.publish_change(revision);
+        let (revision, changed_up_to) = {
+            let table = self.table.read();
+            (table.revision(), table.changed_up_to())
+        };
+        self.feed.publish(revision, changed_up_to);
     }
 
     /// Whether changes can be made durable, as far as known.

@@ -82,6 +82,8 @@ pub(crate) struct Table {
     /// The sessions of the last changes.
     other_clients: VecDeque<SessionId>,
     revision: AtomicU64,
+    /// The newest revision that more than touches has led to.
+    changed_up_to: u64,
 }
 
 impl Table {
@@ -116,6 +118,7 @@ impl Table {
             client_changes: 0,
             other_clients: VecDeque::new(),
             revision: AtomicU64::new(0),
+            changed_up_to: 0,
         }
     }
 
@@ -154,7 +157,7 @@ impl Table {
         self.ids[at] = row.id.0;
         self.by_type[row.session_type.index()] += 1;
         self.newest_id = self.newest_id.max(row.id);
-        *self.revision.get_mut() += 1;
+        self.count_change();
         slot
     }
 
@@ -173,7 +176,7 @@ impl Table {
         let Self { ids, types, order, .. } = self;
         order.get_mut().unwrap_or_else(PoisonError::into_inner).remove(slot, order::Columns { ids, types });
         self.left.push(slot);
-        *self.revision.get_mut() += 1;
+        self.count_change();
         ended
     }
 
@@ -217,7 +220,7 @@ impl Table {
             self.other_clients.pop_front();
         }
         self.other_clients.push_back(self.id(slot));
-        *self.revision.get_mut() += 1;
+        self.count_change();
     }
 
     /// How often the client of any session has changed: beside its last activity nothing else of a session does.
@@ -323,12 +326,23 @@ impl Table {
         });
         loaded.for_each(|slot| self.occupied[slot as usize / WORD] |= bit(slot as usize));
         self.newest_id = self.newest_id.max(newest_id);
-        *self.revision.get_mut() = 0;
+        (*self.revision.get_mut(), self.changed_up_to) = (0, 0);
+    }
+
+    fn count_change(&mut self) {
+        let revision = self.revision.get_mut();
+        *revision += 1;
+        self.changed_up_to = *revision;
     }
 
     /// How many changes there were since the start. To be read before the rows that are shown with it.
     pub(crate) fn revision(&self) -> Revision {
         Revision(self.revision.load(Ordering::Acquire))
+    }
+
+    /// The newest revision that more than touches has led to.
+    pub(crate) fn changed_up_to(&self) -> Revision {
+        Revision(self.changed_up_to)
     }
 
     /// Counts the touches so far as one change.

@@ -129,3 +129,15 @@ fn addresses_are_in_order_of_their_numbers_with_ipv4_first() {
     assert!(table.slots().map(|slot| table.address_key(slot)).is_sorted());
     assert_eq!(table.slots().map(|slot| table.address(slot).to_string()).collect::<Vec<_>>(), addresses);
 }
+
+#[test]
+fn touches_are_no_changes() {
+    let mut table = table([row(1, "anna"), row(2, "ben")]);
+    let slot = table.insert(&row(3, "carla"));
+    let created = table.revision();
+    assert_eq!(table.changed_up_to(), created);
+    table.touch(slot, Timestamp::from_millis(9_000));
+    assert_eq!((table.count_touches(), table.changed_up_to()), (Revision(created.0 + 1), created));
+    table.leave(slot);
+    assert_eq!((table.revision(), table.changed_up_to()), (Revision(created.0 + 2), Revision(created.0 + 2)));
+}

@@ -98,6 +98,18 @@ impl DrawnRows {
     /// Shows what is selected.
     pub(super) fn mark(&mut self, picked: &Picked) {
         self.rows.iter_mut().for_each(|row| row.mark(picked));
+        if picked.is_empty() {
+            self.uncheck();
+        }
+    }
+
+    /// Unchecks what somebody else has checked: a browser that restores a page, or an extension.
+    fn uncheck(&self) -> Option<()> {
+        let checked = self.rows.first()?.row.parent_element()?.query_selector_all("input:checked").ok()?;
+        let checkboxes =
+            (0..checked.length()).filter_map(|index| checked.item(index)?.dyn_into::<HtmlInputElement>().ok());
+        checkboxes.for_each(|checkbox| checkbox.set_checked(false));
+        Some(())
     }
 
     /// Shows how long ago everything was, and how long ahead it is.
@@ -109,9 +121,8 @@ impl DrawnRows {
     pub(super) fn place_of(&self, element: &Element) -> Option<usize> {
         let row = element.closest("tr").ok()??;
         let place = self.rows.iter().position(|drawn| drawn.row.is_same_node(Some(&row)))?;
-        // What is clicked is marked, whether or not its mark changes.
-        self.rows[place].parts();
-        Some(place)
+        // What is clicked is marked, whether or not its mark changes. A row that cannot be written may show another session.
+        self.rows[place].parts().map(|_| place)
     }
 
     /// The element in a place that this selects.
@@ -233,12 +244,16 @@ impl DrawnRow {
         if (before == Content::Beyond) != (*content == Content::Beyond) {
             self.row.set_hidden(*content == Content::Beyond);
         }
-        if let Some(parts) = self.parts() {
-            if before.has_ended() != content.has_ended() {
-                parts.gone.set_hidden(!content.has_ended());
-                parts.checkbox.set_hidden(content.has_ended());
+        match self.parts() {
+            Some(parts) => {
+                if before.has_ended() != content.has_ended() {
+                    parts.gone.set_hidden(!content.has_ended());
+                    parts.checkbox.set_hidden(content.has_ended());
+                }
+                parts.put_session(before.shown(), content.shown());
             }
-            parts.put_session(before.shown(), content.shown());
+            // Nobody may take it for what it was.
+            None => self.row.set_hidden(true),
         }
         true
     }

@@ -79,7 +79,7 @@ pub(super) struct List {
     bar_height: StoredValue<f64>,
     /// The rows in the document, once the page has come alive.
     drawn: StoredValue<Option<SendWrapper<DrawnRows>>>,
-    /// What was checked before the page came alive: the first drawing unchecks it.
+    /// What was checked before the page came alive.
     checked_beforehand: StoredValue<Vec<SessionId>>,
     /// The session that was picked or dropped last: where a range begins.
     picked_last: StoredValue<Option<SessionId>>,

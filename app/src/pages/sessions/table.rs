@@ -120,6 +120,7 @@ fn Rows(list: List) -> impl IntoView {
         <tbody
             role="rowgroup"
             class="rows"
+            translate="no"
             node_ref=rows
             on:pointerenter=move |_| list.hands(|hands| hands.pointed = true)
             on:pointerleave=move |_| list.hands(|hands| hands.pointed = false)
