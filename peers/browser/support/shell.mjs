@@ -13,7 +13,7 @@ export function shellOf(html, script) {
     .replaceAll(/<script\b.*?<\/script>/gs, "")
     .replaceAll(/<link rel="(?:modulepreload|preload)"[^>]*>/g, "")
     .replaceAll("<!>", "");
-  const rows = /<tbody role="rowgroup" class="rows">(.*?)<\/tbody>/s.exec(whole);
+  const rows = /<tbody role="rowgroup"[^>]* class="rows">(.*?)<\/tbody>/s.exec(whole);
   const row = /<tr role="row" aria-rowindex="\d+" class="row">.*?<\/tr>/s.exec(rows?.[1] ?? "");
   if (rows === null || row === null) throw new Error("the page of Keepwatch has no rows to take over");
   const empty = whole
