@@ -2,12 +2,15 @@
 //! frame costs as much as it changes of what is shown. Views of their own for every cell would cost several times that,
 //! at each frame, and when the page comes alive.
 
+mod instant;
+
 use std::{cell::OnceCell, net::IpAddr, sync::Arc};
 
 use leptos::prelude::document;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, Text};
 
+use self::instant::{INSTANTS, Instant, Told, instants_of};
 use super::{
     content::{Content, Mark, Shown},
     picked::Picked,
@@ -15,12 +18,9 @@ use super::{
 use crate::{
     components::{
         avatar::{hue_of, initials},
-        clock::{Tell, exact, is_active},
+        clock::is_active,
     },
-    session::{
-        Lifetimes, Session, SessionId, SessionType,
-        column::{Column, Columns},
-    },
+    session::{Lifetimes, Session, SessionId, SessionType, column::Columns},
     time::Timestamp,
 };
 
@@ -31,9 +31,6 @@ pub(super) const ACTIVE: &str = "Active in the last minute";
 pub(super) fn aria_row_index(number: u64) -> String {
     (number + 2).to_string()
 }
-
-/// The columns whose cells tell an instant.
-const INSTANTS: [Column; 3] = [Column::LastActive, Column::IdleTimeout, Column::AbsoluteLifetime];
 
 /// See the module.
 pub(super) struct DrawnRows {
@@ -163,39 +160,6 @@ struct Parts {
     delete: HtmlButtonElement,
 }
 
-/// An instant in a row.
-#[derive(Default)]
-struct Instant {
-    parts: OnceCell<Option<InstantParts>>,
-    told: Told,
-}
-
-/// What an instant is told in.
-struct InstantParts {
-    time: HtmlElement,
-    beside_now: Text,
-    exact: Text,
-}
-
-/// What is said of an instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Told {
-    at: Option<Timestamp>,
-    /// Whether it is told in the time zone of the device.
-    is_local: bool,
-    beside_now: String,
-}
-
-/// The instants of a session, in the order of [`INSTANTS`], and how they are told.
-fn instants_of(content: &Content, lifetimes: &Lifetimes) -> [(Option<Timestamp>, Tell); INSTANTS.len()] {
-    let deadlines = content.deadlines(lifetimes);
-    [
-        (content.shown().map(|shown| shown.session.last_active_at), Timestamp::ago),
-        (deadlines.and_then(|both| both.idle_timeout), Timestamp::ahead),
-        (deadlines.map(|both| both.absolute_lifetime), Timestamp::ahead),
-    ]
-}
-
 impl DrawnRow {
     /// A row that was written to show this at this instant.
     fn adopt(row: HtmlElement, content: Content, number: u64, lifetimes: &Lifetimes, written_at: Timestamp) -> Self {
@@ -205,8 +169,7 @@ impl DrawnRow {
             parts: OnceCell::new(),
             is_active: instants[0].0.is_some_and(|at| is_active(at, written_at)),
             // The server does not know the time zone of the device.
-            instants: instants
-                .map(|(at, tell)| Instant { told: Told::of(at, tell, written_at, false), ..Instant::default() }),
+            instants: instants.map(|(at, tell)| Instant::of(Told::of(at, tell, written_at, false))),
             number,
             mark: Mark::of(&content, &Picked::default()),
             content,
@@ -218,7 +181,7 @@ impl DrawnRow {
         let node = self.row.clone_node_with_deep(true).ok()?;
         let row: HtmlElement = node.dyn_into().ok()?;
         self.row.parent_node()?.append_child(&row).ok()?;
-        let instants = self.instants.each_ref().map(|of| Instant { told: of.told.clone(), ..Instant::default() });
+        let instants = self.instants.each_ref().map(Instant::duplicate);
         let Self { is_active, number, mark, .. } = *self;
         Some(Self { row, parts: OnceCell::new(), is_active, instants, number, content: self.content.clone(), mark })
     }
@@ -384,45 +347,6 @@ impl Parts {
                 }
             },
         );
-    }
-}
-
-impl Told {
-    fn of(at: Option<Timestamp>, tell: Tell, now: Timestamp, is_local: bool) -> Self {
-        Self { at, is_local, beside_now: at.map(|at| tell(at, now)).unwrap_or_default() }
-    }
-}
-
-impl Instant {
-    fn tell(&mut self, row: &Element, column: Column, now: Told) {
-        if self.told == now {
-            return;
-        }
-        let before = std::mem::replace(&mut self.told, now);
-        let parts = self.parts.get_or_init(|| InstantParts::of(row, column));
-        let (Some(InstantParts { time, beside_now, exact: text }), Told { at, is_local, .. }) = (parts, &self.told)
-        else {
-            return;
-        };
-        if before.beside_now != self.told.beside_now {
-            beside_now.set_data(&self.told.beside_now);
-        }
-        if before.at != *at {
-            set(time, "datetime", at.map(|at| at.to_string()).as_deref());
-        }
-        if (before.at, before.is_local) != (*at, *is_local) {
-            let exact = at.map(|at| exact(at, *is_local)).unwrap_or_default();
-            time.set_title(&exact);
-            text.set_data(&exact);
-        }
-    }
-}
-
-impl InstantParts {
-    fn of(row: &Element, column: Column) -> Option<Self> {
-        let time: HtmlElement = row.query_selector(&format!(".{} time", column.as_str())).ok()??.dyn_into().ok()?;
-        let (beside_now, exact) = (text_of(&time)?, text_of(&time.next_element_sibling()?)?);
-        Some(Self { time, beside_now, exact })
     }
 }
 
