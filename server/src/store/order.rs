@@ -131,34 +131,17 @@ impl Order {
         limit: u32,
         columns: Columns<'_>,
     ) -> Vec<Slot> {
-        if descending {
-            self.gather(self.sequence.iter().rev(), of_type, first, limit, |block| {
-                self.live(block, of_type, columns).rev()
-            })
-        } else {
-            self.gather(self.sequence.iter(), of_type, first, limit, |block| self.live(block, of_type, columns))
-        }
-    }
-
-    fn gather<'a, S: Iterator<Item = Slot>>(
-        &self,
-        blocks: impl Iterator<Item = &'a u32>,
-        of_type: OfType,
-        first: u64,
-        limit: u32,
-        live: impl Fn(u32) -> S,
-    ) -> Vec<Slot> {
-        let mut skip = usize::try_from(first).unwrap_or(usize::MAX);
-        let limit = limit as usize;
+        let (mut skip, limit) = (usize::try_from(first).unwrap_or(usize::MAX), limit as usize);
         let mut slots = Vec::with_capacity(limit);
-        for block in blocks {
-            let counts = &self.counts[*block as usize];
+        for place in 0..self.sequence.len() {
+            let block = self.sequence[if descending { self.sequence.len() - 1 - place } else { place }];
+            let counts = &self.counts[block as usize];
             let count = of_type.map_or_else(|| counts.iter().sum(), |one| counts[one]) as usize;
             if skip >= count {
                 skip -= count;
                 continue;
             }
-            slots.extend(live(*block).skip(skip).take(limit - slots.len()));
+            self.take(block, of_type, descending, skip, limit - slots.len(), columns, &mut slots);
             skip = 0;
             if slots.len() == limit {
                 break;
@@ -167,20 +150,37 @@ impl Order {
         slots
     }
 
-    fn live<'a>(
-        &'a self,
+    /// Adds a part of a block's sessions to a page.
+    #[expect(clippy::too_many_arguments, reason = "those of the page")]
+    fn take(
+        &self,
         block: u32,
         of_type: OfType,
-        columns: Columns<'a>,
-    ) -> impl DoubleEndedIterator<Item = Slot> + 'a {
+        descending: bool,
+        skip: usize,
+        wanted: usize,
+        columns: Columns<'_>,
+        slots: &mut Vec<Slot>,
+    ) {
         let entries = &self.blocks[block as usize].entries;
-        // Each look at a session waits for memory: a page in the middle would wait for all that it skips.
-        let none_is_left_behind = self.counts[block as usize].iter().sum::<u32>() as usize == entries.len();
-        let is_meant = move |entry: &&Entry| {
-            (none_is_left_behind || self.is_live(block, entry, columns))
+        let is_whole = self.counts[block as usize].iter().sum::<u32>() as usize == entries.len();
+        // Each look at a session waits for memory: only where some have left, or are of other types, it is had at those before
+        // the page.
+        let (entries, skip) = match (is_whole && of_type.is_none(), descending) {
+            (true, false) => (&entries[skip..], 0),
+            (true, true) => (&entries[..entries.len() - skip], 0),
+            (false, _) => (&entries[..], skip),
+        };
+        let is_meant = |entry: &&Entry| {
+            (is_whole || self.is_live(block, entry, columns))
                 && of_type.is_none_or(|one| usize::from(columns.types[entry.slot as usize]) == one)
         };
-        entries.iter().filter(is_meant).map(|entry| entry.slot)
+        let meant = entries.iter().filter(is_meant).map(|entry| entry.slot);
+        if descending {
+            slots.extend(meant.rev().skip(skip).take(wanted));
+        } else {
+            slots.extend(meant.skip(skip).take(wanted));
+        }
     }
 
     /// Whether an entry is that of a session which stands here, not one left behind.
