@@ -38,9 +38,15 @@ pub enum WireError {
 
 /// A value as a message.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    let mut message = VERSION.to_vec();
-    append(value, &mut message);
+    let mut message = Vec::new();
+    encode_to(value, &mut message);
     message
+}
+
+/// Appends a value as a message.
+pub fn encode_to<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) {
+    message.extend_from_slice(&VERSION);
+    append(value, message);
 }
 
 /// Appends a value as it stands in a message.

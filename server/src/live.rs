@@ -3,6 +3,7 @@
 //! The tab says what it shows, the server answers with the state and then with patches. For a slow reader the rest of one
 //! frame waits; after it the reader gets a snapshot, never a backlog. The socket is bound to its session and closes with it.
 
+mod at_once;
 mod frame;
 mod held_order;
 pub mod hub;

@@ -22,13 +22,14 @@ mod journal;
 mod loading;
 mod matcher;
 mod medium;
+mod newcomers;
 mod open_error;
 mod order;
 mod purge;
 mod query;
 mod queue;
 mod row;
-pub(crate) mod row_cache;
+mod row_cache;
 mod sealed;
 mod selection;
 mod shared;
@@ -48,7 +49,7 @@ use std::{
     fmt,
     net::IpAddr,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, MutexGuard, mpsc},
 };
 
 use app::{
@@ -84,7 +85,7 @@ use self::{
     sorted_ids::{Found, sort_texts},
     table::{Slot, Table},
     writer::Writer,
-    written::WrittenRows,
+    written::Rows,
 };
 
 /// From here on a pass over all sessions takes longer than handing this thread's other tasks to another.
@@ -115,19 +116,64 @@ impl RedbStore {
         Self::from_journal(Journal::in_memory()?, describe_agent)
     }
 
-    /// Part of the list without its sessions. Their rows, as messages have them, are put in the place of `rows`.
-    pub(crate) fn written_page(
+    /// Part of the list, its sessions as messages have them.
+    pub(crate) fn written_page<T>(
         &self,
         query: &SessionQuery,
         lifetimes: &Lifetimes,
         now: Timestamp,
-        cache: &mut RowCache,
-        rows: &mut WrittenRows,
-    ) -> Page {
+        then: impl FnOnce(Page, Rows<'_>) -> T,
+    ) -> T {
+        let mut cache = self.row_cache();
         let table = self.shared.table.read();
         let (page, slots) = query::page(&table, query, lifetimes, now);
-        cache.read(&table, &slots, rows);
-        page
+        let rows = cache.read(&table, &slots);
+        // What is done with them may take a while.
+        drop(table);
+        then(page, rows)
+    }
+
+    /// What a page of this filter, which has no search, says; but in the place of its sessions those of `ids` that are there, as
+    /// messages have them. And how many sessions newer than `as_of` it has.
+    pub(crate) fn written_sessions<T>(
+        &self,
+        ids: &[SessionId],
+        filter: &Filter,
+        as_of: SessionId,
+        now: Timestamp,
+        then: impl FnOnce(Page, u64, Rows<'_>) -> T,
+    ) -> T {
+        let mut cache = self.row_cache();
+        let table = self.shared.table.read();
+        let (head, newer) = (query::head(&table, filter.session_type), query::count_newer(&table, filter, as_of, now));
+        let rows = cache.read_sessions(&table, ids);
+        drop(table);
+        then(head, newer, rows)
+    }
+
+    /// Begins a round of reading all views whose rows are written here; see [`RowCache`].
+    pub(crate) fn begin_round(&self) {
+        self.row_cache().begin_round();
+    }
+
+    /// Ends it.
+    pub(crate) fn end_round(&self) {
+        self.row_cache().end_round();
+    }
+
+    /// Lets go of all rows that are written.
+    pub(crate) fn forget_rows(&self) {
+        *self.row_cache() = RowCache::default();
+    }
+
+    /// A new one if whoever had the last did not come to an end: nobody knows what it holds.
+    fn row_cache(&self) -> MutexGuard<'_, RowCache> {
+        self.shared.row_cache.lock().unwrap_or_else(|broken| {
+            let mut cache = broken.into_inner();
+            *cache = RowCache::default();
+            self.shared.row_cache.clear_poison();
+            cache
+        })
     }
 
     /// The newest revision that more than touches has led to.

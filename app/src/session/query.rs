@@ -31,7 +31,12 @@ pub struct Filter {
 impl Filter {
     /// Whether every session is meant.
     pub fn is_empty(&self) -> bool {
-        self.session_type.is_none() && self.search.trim().is_empty()
+        self.session_type.is_none() && !self.has_search()
+    }
+
+    /// Whether a search has been asked for.
+    pub fn has_search(&self) -> bool {
+        !self.search.trim().is_empty()
     }
 
     /// Whether a session is meant at `now`. None is by a search that cannot be understood.
@@ -223,7 +228,7 @@ impl SessionQuery {
     /// Whether this is the order that is kept up, and nothing is searched for: then no answer takes a pass over all
     /// sessions.
     pub fn is_in_kept_order(&self) -> bool {
-        self.sort.column == Column::LastActive && self.filter.search.trim().is_empty()
+        self.sort.column == Column::LastActive && !self.filter.has_search()
     }
 
     /// The query string that [`SessionQuery::parse`] reads back; defaults are left out.

@@ -1,31 +1,56 @@
 //! Frames of a view: its newest state, and the way to it from the one before.
 
+use std::{hash::RandomState, mem};
+
 use app::{
     live::{BorrowedMessage, Patch, Snapshot},
-    session::SessionId,
+    session::{SessionId, page::Revision},
     wire,
 };
 
 use super::websocket;
-use crate::store::written::WrittenRows;
+use crate::store::written::{RowMark, Rows, WrittenRows};
+
+/// Room that is never given back, in bytes.
+const MOST_ROOM: usize = 64 * 1_024;
 
 /// A view as it was read.
-pub(super) struct Reading {
+pub(super) struct Reading<'a> {
     /// The state, its sessions apart.
-    pub(super) head: Snapshot,
+    head: &'a Snapshot,
     /// Its sessions.
-    pub(super) rows: WrittenRows,
+    rows: Rows<'a>,
+    messages: &'a mut Messages,
 }
 
-/// See the module. Each message is written at most once for a reading, whoever is sent it.
+/// What tells of a view as it was read: each message is written at most once, whoever is sent it.
+#[derive(Default)]
+pub(super) struct Messages {
+    /// As they are sent, without bytes until somebody is.
+    snapshot: Vec<u8>,
+    patch: Vec<u8>,
+    /// Room for a message's head, and for the order that it tells.
+    head: Vec<u8>,
+    order: Vec<SessionId>,
+}
+
+/// A view as it was read, for whoever comes later: it takes long to read.
+#[derive(Default)]
+pub(super) struct KeptReading {
+    head: Snapshot,
+    rows: WrittenRows,
+    messages: Messages,
+}
+
+/// What the tabs of a view have been told, the rows by what tells them apart.
+#[derive(Default)]
 pub(super) struct Frame {
     /// Counts the frames of a view.
     pub(super) number: u64,
-    pub(super) state: Reading,
+    /// The state, without sessions.
+    head: Snapshot,
+    rows: Vec<RowMark>,
     change: Change,
-    /// Messages as they are sent, without bytes until somebody is.
-    snapshot: Vec<u8>,
-    patch: Vec<u8>,
 }
 
 /// What has happened to the rows.
@@ -37,81 +62,134 @@ struct Change {
     changed: Vec<usize>,
 }
 
-impl Reading {
-    /// A state with its sessions.
-    pub(super) fn of(state: Snapshot) -> Self {
-        let rows = WrittenRows::of(&state.sessions);
-        Self { head: Snapshot { sessions: Vec::new(), ..state }, rows }
-    }
-}
-
-impl Frame {
-    /// The first frame of a view.
-    pub(super) fn first(state: Reading) -> Self {
-        Self { number: 0, state, change: Change::default(), snapshot: Vec::new(), patch: Vec::new() }
-    }
-
-    /// Becomes the next frame, unless a tab could see no difference; whether it did. `rows` are then those of before.
-    pub(super) fn advance(&mut self, head: Snapshot, rows: &mut WrittenRows) -> bool {
-        let counted = |Snapshot { counts, total, newer, as_of, .. }: &Snapshot| (*counts, *total, *newer, *as_of);
-        let change = Change::between(&self.state.rows, rows);
-        let is_same = change == Change::default() && counted(&self.state.head) == counted(&head);
-        self.state.head = head;
-        // Few tabs need it.
-        self.snapshot = Vec::new();
-        self.patch.clear();
-        if is_same {
-            return false;
+impl<'a> Reading<'a> {
+    /// A view that has been read again: its messages of before are of no use.
+    pub(super) fn new(head: &'a Snapshot, rows: Rows<'a>, messages: &'a mut Messages) -> Self {
+        for message in [&mut messages.snapshot, &mut messages.patch] {
+            message.clear();
+            // A large view is not to keep room for ever.
+            message.shrink_to(MOST_ROOM);
         }
-        std::mem::swap(&mut self.state.rows, rows);
-        self.number += 1;
-        self.change = change;
-        true
+        Self { head, rows, messages }
     }
 
     /// The state from scratch, as it is sent.
     pub(super) fn snapshot(&mut self) -> &[u8] {
-        if self.snapshot.is_empty() {
-            let Reading { head, rows } = &self.state;
-            let head = wire::encode(&BorrowedMessage::Snapshot(head));
-            write(&mut self.snapshot, head, rows.ids().len(), [rows.bytes()].into_iter());
+        let Self { head, rows, messages: Messages { snapshot, head: room, .. } } = self;
+        if snapshot.is_empty() {
+            let places = 0..rows.marks().len();
+            write(snapshot, room, &BorrowedMessage::Snapshot(head), places.map(|place| rows.row(place)));
         }
-        &self.snapshot
+        snapshot
     }
 
-    /// The way from frame `number - 1`, as it is sent.
-    pub(super) fn patch(&mut self) -> &[u8] {
-        if self.patch.is_empty() {
-            let (Reading { head, rows }, Change { has_other_order, changed }) = (&self.state, &self.change);
-            let Snapshot { view, now, revision, counts, total, as_of, newer, .. } = *head;
-            let order: Option<Vec<SessionId>> = has_other_order.then(|| rows.ids().to_vec());
-            let patch = Patch { view, now, revision, counts, total, as_of, newer, order, changed: Vec::new() };
-            let head = wire::encode(&BorrowedMessage::Patch(&patch));
-            write(&mut self.patch, head, changed.len(), changed.iter().map(|place| rows.row(*place)));
+    /// The way to this state, which is that of the frame, from the frame before; as it is sent.
+    pub(super) fn patch(&mut self, frame: &Frame) -> &[u8] {
+        let Self { head, rows, messages: Messages { patch: message, head: room, order, .. } } = self;
+        if message.is_empty() {
+            let Change { has_other_order, changed } = &frame.change;
+            let Snapshot { view, now, revision, counts, total, as_of, newer, .. } = **head;
+            let told = has_other_order.then(|| {
+                let mut told = mem::take(order);
+                told.clear();
+                told.extend(rows.marks().iter().map(|mark| mark.id));
+                told
+            });
+            let patch = Patch { view, now, revision, counts, total, as_of, newer, order: told, changed: Vec::new() };
+            let changed = changed.iter().map(|place| rows.row(*place));
+            write(message, room, &BorrowedMessage::Patch(&patch), changed);
+            *order = patch.order.unwrap_or_default();
         }
-        &self.patch
+        message
+    }
+}
+
+impl KeptReading {
+    /// A state with its sessions, whose marks are of this key.
+    pub(super) fn new(state: Snapshot, key: &RandomState) -> Self {
+        let rows = WrittenRows::of(&state.sessions, key);
+        Self { head: Snapshot { sessions: Vec::new(), ..state }, rows, messages: Messages::default() }
+    }
+
+    /// Up to which change it is right.
+    pub(super) fn revision(&self) -> Revision {
+        self.head.revision
+    }
+
+    pub(super) fn reading(&mut self) -> Reading<'_> {
+        Reading { head: &self.head, rows: self.rows.rows(), messages: &mut self.messages }
+    }
+}
+
+impl Frame {
+    /// Whether a tab that has been told of the frame could see no difference to this state.
+    pub(super) fn shows(&self, Reading { head, rows, .. }: &Reading<'_>) -> bool {
+        let counted = |Snapshot { counts, total, newer, as_of, .. }: &Snapshot| (*counts, *total, *newer, *as_of);
+        counted(&self.head) == counted(head) && self.rows == rows.marks()
+    }
+
+    /// Becomes the next frame, unless a tab could see no difference; whether it did.
+    pub(super) fn advance(&mut self, reading: &Reading<'_>) -> bool {
+        let is_same = self.shows(reading);
+        self.head.clone_from(reading.head);
+        if !is_same {
+            self.change.find(&self.rows, reading.rows.marks());
+            self.rows.clear();
+            self.rows.extend_from_slice(reading.rows.marks());
+            self.number += 1;
+        }
+        !is_same
+    }
+
+    /// The sessions that it shows.
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.rows.iter().map(|row| row.id).collect()
     }
 }
 
 impl Change {
-    fn between(before: &WrittenRows, after: &WrittenRows) -> Self {
-        let mut find = before.finder();
-        let is_new = |(place, id): (usize, &SessionId)| {
-            let is_known = find(*id).is_some_and(|known| before.row(known) == after.row(place));
-            (!is_known).then_some(place)
-        };
-        let changed = after.ids().iter().enumerate().filter_map(is_new).collect();
-        Self { has_other_order: before.ids() != after.ids(), changed }
+    /// Finds what has happened between two states. Rows move together: the next is nearly always the one behind the last that was
+    /// found. Of those that are new few cost a look at all.
+    fn find(&mut self, before: &[RowMark], after: &[RowMark]) {
+        let Self { has_other_order, changed } = self;
+        changed.clear();
+        // Sessions that come one after the other have ids that do.
+        let mut may_be_known = [false; 256];
+        before.iter().for_each(|row| may_be_known[usize::from(row.id.0 as u8)] = true);
+        let mut expected = 0;
+        for (place, row) in after.iter().enumerate() {
+            let is_it = |known: &RowMark| known.id == row.id;
+            if !before.get(expected).is_some_and(is_it) {
+                let may_be_known = may_be_known[usize::from(row.id.0 as u8)];
+                let Some(known) = may_be_known.then(|| before.iter().position(is_it)).flatten() else {
+                    changed.push(place);
+                    continue;
+                };
+                expected = known;
+            }
+            if before[expected] != *row {
+                changed.push(place);
+            }
+            expected += 1;
+        }
+        *has_other_order = before.iter().map(|row| row.id).ne(after.iter().map(|row| row.id));
     }
 }
 
 /// Writes a message whose last part is a list without rows, with these rows.
-fn write<'a>(message: &mut Vec<u8>, mut head: Vec<u8>, count: usize, rows: impl Iterator<Item = &'a [u8]> + Clone) {
+fn write<'a>(
+    message: &mut Vec<u8>,
+    room: &mut Vec<u8>,
+    head: &BorrowedMessage<'_>,
+    rows: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+) {
+    room.clear();
+    wire::encode_to(head, room);
     // How many: none.
-    head.pop();
-    wire::append(&count, &mut head);
-    websocket::begin_binary(head.len() + rows.clone().map(<[u8]>::len).sum::<usize>(), message);
-    message.extend_from_slice(&head);
+    room.pop();
+    wire::append(&rows.len(), room);
+    websocket::begin_binary(room.len() + rows.clone().map(<[u8]>::len).sum::<usize>(), message);
+    message.extend_from_slice(room);
     rows.for_each(|row| message.extend_from_slice(row));
 }
 
@@ -119,7 +197,7 @@ fn write<'a>(message: &mut Vec<u8>, mut head: Vec<u8>, count: usize, rows: impl 
 mod tests {
     use std::io::Cursor;
 
-    use app::{live::ServerMessage, session::page::Revision, time::Timestamp};
+    use app::{live::ServerMessage, time::Timestamp};
     use proptest::prelude::*;
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
@@ -160,23 +238,27 @@ mod tests {
     proptest! {
         #[test]
         fn applying_patches_gives_each_state(states in states()) {
-            let mut frame = Frame::first(Reading::of(states[0].clone()));
-            prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(states[0].clone()));
-            let (mut shown, mut rows) = (states[0].clone(), WrittenRows::default());
-            for pair in states.windows(2) {
-                let next = Reading::of(pair[1].clone());
-                rows.clone_from(&next.rows);
-                if frame.advance(next.head, &mut rows) {
-                    prop_assert_eq!(&rows, &WrittenRows::of(&pair[0].sessions));
-                    let ServerMessage::Patch(patch) = read(frame.patch()) else { panic!("no patch") };
-                    shown.apply(patch);
-                    prop_assert_eq!(&shown, &pair[1]);
-                } else {
-                    prop_assert_eq!(&shown.sessions, &pair[1].sessions);
-                    prop_assert_eq!(shown.total, pair[1].total);
-                    shown = pair[1].clone();
+            let (key, mut frame, mut messages) = (RandomState::new(), Frame::default(), Messages::default());
+            let mut shown = None::<Snapshot>;
+            for state in states {
+                let KeptReading { head, rows, .. } = KeptReading::new(state.clone(), &key);
+                let mut reading = Reading::new(&head, rows.rows(), &mut messages);
+                let has_advanced = frame.advance(&reading);
+                match &mut shown {
+                    Some(shown) if has_advanced => {
+                        let ServerMessage::Patch(patch) = read(reading.patch(&frame)) else { panic!("no patch") };
+                        shown.apply(patch);
+                        prop_assert_eq!(&*shown, &state);
+                    }
+                    Some(shown) => {
+                        prop_assert_eq!(&shown.sessions, &state.sessions);
+                        prop_assert_eq!(shown.total, state.total);
+                    }
+                    None => {}
                 }
-                prop_assert_eq!(read(frame.snapshot()), ServerMessage::Snapshot(pair[1].clone()));
+                prop_assert!(frame.shows(&reading));
+                prop_assert_eq!(read(reading.snapshot()), ServerMessage::Snapshot(state.clone()));
+                shown = Some(state);
             }
         }
     }
@@ -185,7 +267,8 @@ mod tests {
     fn an_unchanged_view_needs_no_frame() {
         let state = Snapshot { total: 3, ..Snapshot::default() };
         let later = Snapshot { now: Timestamp::from_millis(9), revision: Revision(9), ..state.clone() };
-        let Reading { head, mut rows } = Reading::of(later);
-        assert!(!Frame::first(Reading::of(state)).advance(head, &mut rows));
+        let (mut frame, mut messages) = (Frame::default(), Messages::default());
+        assert!(frame.advance(&Reading::new(&state, Rows::default(), &mut messages)));
+        assert!(!frame.advance(&Reading::new(&later, Rows::default(), &mut messages)));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{
     collections::HashMap,
+    hash::RandomState,
+    mem,
     ops::Not,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,13 +12,7 @@ use std::{
 
 use app::{
     live::{Snapshot, View},
-    session::{
-        SessionId,
-        page::{Page, Revision},
-        query::MAX_LIMIT,
-        service::Sessions,
-    },
-    time::Timestamp,
+    session::{SessionId, page::Revision, query::MAX_LIMIT, service::Sessions},
 };
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
@@ -24,21 +20,20 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    frame::{Frame, Reading},
+    at_once::{AtOnce, head},
+    frame::KeptReading,
     held_order::{HeldOrder, KeptRows},
     outlet::Outlet,
     rounds::Rounds,
     view::{Place, ShownView},
 };
-use crate::store::{RedbStore, row_cache::RowCache, written::WrittenRows};
+use crate::store::RedbStore;
 
 /// The shortest time between two frames of one view that tell of more than touches: a sign-in or an end is shown within a tenth
 /// of a second.
-pub(super) const PACE: Duration = Duration::from_millis(75);
-/// The shortest time between two times that a view is read for tabs that come to it.
-const LEAST_PACE: Duration = Duration::from_millis(10);
+pub(super) const PACE: Duration = Duration::from_millis(65);
 /// How many views are read before other tasks have their turn.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 64;
 /// How often a view is read that changes while time passes.
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a tab waits for a frame that knows of every change before it was asked for.
@@ -62,17 +57,11 @@ pub struct LiveHub {
     /// Nobody looks any more at one of the views that are read at once.
     left: Arc<Notify>,
     kept_rows: KeptRows,
-    reader: Mutex<Reader>,
+    at_once: Arc<AtOnce>,
+    /// What rows of the others are marked with.
+    key: RandomState,
     /// An order of a million rows takes 40 MB while it is made: one at a time.
     reading_order: Semaphore,
-}
-
-/// What views are read with that are read at once.
-#[derive(Default)]
-struct Reader {
-    cache: RowCache,
-    /// Rows that are no view's: room for those of the next.
-    rows: WrittenRows,
 }
 
 #[derive(Default)]
@@ -80,11 +69,14 @@ struct Views {
     shown: HashMap<Watched, Arc<ShownView>>,
     /// Whether a task goes around those that are read at once.
     is_gone_around: bool,
+    /// Whether there is one of these that it does not know yet.
+    has_come: bool,
 }
 
 impl LiveHub {
     /// A hub without views. What follows them are tasks of `tasks`, until no tab shows them any more.
     pub fn new(sessions: Arc<Sessions>, store: RedbStore, tasks: TaskTracker) -> Self {
+        let at_once = Arc::new(AtOnce::new(sessions.clone(), store.clone()));
         Self {
             sessions,
             store,
@@ -92,7 +84,8 @@ impl LiveHub {
             views: Mutex::default(),
             left: Arc::default(),
             kept_rows: KeptRows::default(),
-            reader: Mutex::default(),
+            at_once,
+            key: RandomState::new(),
             reading_order: Semaphore::new(1),
         }
     }
@@ -107,42 +100,35 @@ impl LiveHub {
         looks: SessionId,
         outlet: &Arc<Outlet>,
     ) -> Option<Place> {
-        let store = self.sessions.store();
-        let seat = |view: &Arc<ShownView>| view.seat(looks, outlet.clone());
         // Under the lock, so that it is not being forgotten.
         let before_us = self.lock().shown.get(&watched).inspect(|view| view.reserve()).cloned();
-        if let Some(view) = before_us {
-            let place = seat(&view);
-            self.bring_up_to(&view, store.revision()).await;
-            return Some(place);
-        }
-        // Revisions are followed from before the first read, so that no change falls between the two.
-        let revisions = store.revisions();
-        let first = match watched.read_at_once() {
-            Some(view) => {
-                let mut rows = WrittenRows::default();
-                let head = self.read_at_once(view, watched.key(), &mut self.reader().cache, &mut rows);
-                Reading { head, rows }
-            }
-            None => self.read(&watched, watched.key(), Vec::new()).await?,
+        let is_before_us = before_us.is_some();
+        let (view, read) = match before_us {
+            Some(view) => (view, Revision::default()),
+            None => self.have_shown(watched).await?,
         };
-        let read = first.head.revision;
-        let is_read_at_once = watched.read_at_once().is_some();
-        let left = if is_read_at_once { self.left.clone() } else { Arc::default() };
-        let ours = Arc::new(ShownView::new(watched.clone(), self.store.clone(), first, left));
-        let view = {
-            let mut views = self.lock();
-            let view = views.shown.entry(watched).or_insert_with(|| ours.clone()).clone();
-            view.reserve();
-            if Arc::ptr_eq(&view, &ours) {
-                self.have_followed(&mut views, &view, revisions);
-            }
-            view
-        };
-        let place = seat(&view);
-        // Whoever goes around may have taken up a change that is later than what we have read, before the view was there.
-        self.bring_up_to(&view, if is_read_at_once { store.revision() } else { read }).await;
+        let place = view.seat(looks, outlet.clone());
+        self.bring_up_to(&view, if is_before_us { self.sessions.store().revision() } else { read }).await;
         Some(place)
+    }
+
+    /// A view that nobody was shown, with a place reserved, and up to which change it has been read.
+    async fn have_shown(self: &Arc<Self>, watched: Watched) -> Option<(Arc<ShownView>, Revision)> {
+        // Revisions are followed from before the first read, so that no change falls between the two.
+        let revisions = self.sessions.store().revisions();
+        let is_read_at_once = watched.read_at_once().is_some();
+        let first = if is_read_at_once { None } else { Some(self.read(&watched, watched.key(), Vec::new()).await?) };
+        let read = first.as_ref().map(KeptReading::revision).unwrap_or_default();
+        let left = if is_read_at_once { self.left.clone() } else { Arc::default() };
+        let ours = ShownView::new(watched.clone(), self.store.clone(), self.at_once.clone(), first, left);
+        let ours = Arc::new(ours);
+        let mut views = self.lock();
+        let view = views.shown.entry(watched).or_insert_with(|| ours.clone()).clone();
+        view.reserve();
+        if Arc::ptr_eq(&view, &ours) {
+            self.have_followed(&mut views, &view, revisions);
+        }
+        Some((view, read))
     }
 
     fn have_followed(
@@ -153,29 +139,25 @@ impl LiveHub {
     ) {
         if view.watched.read_at_once().is_none() {
             self.tasks.spawn(self.clone().follow(view.clone(), revisions));
-        } else if !std::mem::replace(&mut views.is_gone_around, true) {
+            return;
+        }
+        views.has_come = true;
+        if !mem::replace(&mut views.is_gone_around, true) {
             self.tasks.spawn(self.clone().go_around(revisions));
         }
     }
 
-    /// Waits until the newest state of a view is right up to this change.
+    /// Waits until the newest state of a view is right up to this change. One that is read at once is read when a tab takes its
+    /// place.
     async fn bring_up_to(&self, view: &ShownView, change: Revision) {
         let mut read_up_to = view.read_up_to.subscribe();
         let is_there = |read: &Revision| *read >= change;
-        if is_there(&read_up_to.borrow_and_update()) {
+        if view.watched.read_at_once().is_some() || is_there(&read_up_to.borrow_and_update()) {
             return;
         }
+        view.hurry.notify_one();
         // Late is better than never, should reading fail.
-        let Some(list) = view.watched.read_at_once() else {
-            view.hurry.notify_one();
-            _ = tokio::time::timeout(PATIENCE, read_up_to.wait_for(is_there)).await;
-            return;
-        };
-        // A thousand tabs that come back at once wait for one that reads for all.
-        let due = view.read_at() + LEAST_PACE;
-        if tokio::time::timeout_at(due, read_up_to.wait_for(is_there)).await.is_err() {
-            self.renew(view, list, change);
-        }
+        _ = tokio::time::timeout(PATIENCE, read_up_to.wait_for(is_there)).await;
     }
 
     /// The order that a view holds; see [`HeldOrder::read`].
@@ -188,7 +170,7 @@ impl LiveHub {
     /// Follows all views that are read at once, one after the other: a thousand of them take some ten milliseconds, and what
     /// they all need is at hand, the processor's caches included.
     async fn go_around(self: Arc<Self>, mut revisions: BoxStream<'static, Revision>) {
-        let mut rounds = Rounds::default();
+        let (mut rounds, mut views) = (Rounds::default(), Vec::<Arc<ShownView>>::new());
         loop {
             let is_due = tokio::select! {
                 is_due = rounds.next(|| self.store.changed_up_to(), &mut revisions) => match is_due {
@@ -201,30 +183,41 @@ impl LiveHub {
                 // Before the views are looked up: one that comes meanwhile is not told of what comes after.
                 rounds.begin(self.store.changed_up_to());
             }
-            let mut views: Vec<_> = {
-                let mut views = self.lock();
-                views.shown.retain(|watched, view| watched.read_at_once().is_none() || !view.is_empty());
-                views.shown.values().filter(|view| view.watched.read_at_once().is_some()).cloned().collect()
-            };
+            if let Some(others) = self.views_read_at_once(!is_due) {
+                views = others;
+            }
             if views.is_empty() && self.stops_going_around() {
                 return;
             }
             if !is_due {
                 continue;
             }
-            // From the top of the list to its end: what one needs is near what the next does.
-            views.sort_by_cached_key(|view| view.watched.read_at_once().map(|list| list.query.first));
-            self.reader().cache.begin_round();
+            self.store.begin_round();
             for some in views.chunks(AT_A_TIME) {
                 for view in some {
-                    if let Some(list) = view.watched.read_at_once() {
-                        self.renew(view, list, Revision(u64::MAX));
+                    // One view is not to take all others with it.
+                    if catch_unwind(AssertUnwindSafe(|| view.renew())).is_err() {
+                        tracing::error!("a view of the session list could not be read");
                     }
                 }
                 tokio::task::yield_now().await;
             }
-            self.reader().cache.end_round();
+            self.store.end_round();
         }
+    }
+
+    /// The views that are read at once, from the top of the list to its end: what one needs is near what the next does. `None` if
+    /// they are those of before, as far as known; `have_left` says whether tabs have left.
+    fn views_read_at_once(&self, have_left: bool) -> Option<Vec<Arc<ShownView>>> {
+        let mut known = self.lock();
+        if !mem::take(&mut known.has_come) && !have_left {
+            return None;
+        }
+        known.shown.retain(|watched, view| watched.read_at_once().is_none() || !view.is_empty());
+        let mut views: Vec<_> =
+            known.shown.values().filter(|view| view.watched.read_at_once().is_some()).cloned().collect();
+        views.sort_by_cached_key(|view| view.watched.read_at_once().map(|list| list.query.first));
+        Some(views)
     }
 
     /// Under the lock, so that no tab comes meanwhile and finds that somebody goes around.
@@ -233,7 +226,7 @@ impl LiveHub {
         let is_needed = views.shown.keys().any(|watched| watched.read_at_once().is_some());
         views.is_gone_around = is_needed;
         if !is_needed {
-            *self.reader() = Reader::default();
+            self.store.forget_rows();
         }
         !is_needed
     }
@@ -263,19 +256,6 @@ impl LiveHub {
         }
     }
 
-    /// Reads a view anew here and now, unless it is right up to this change.
-    fn renew(&self, view: &ShownView, list: &View, change: Revision) {
-        let read = |frame: &mut Frame| {
-            let Reader { cache, rows } = &mut *self.reader();
-            let head = self.read_at_once(list, view.key, cache, rows);
-            frame.advance(head, rows)
-        };
-        // One view is not to take all others with it.
-        if catch_unwind(AssertUnwindSafe(|| view.renew(change, read))).is_err() {
-            tracing::error!("a view of the session list could not be read");
-        }
-    }
-
     /// Under the lock, so that no tab takes a place at a view that is being forgotten.
     fn forget_if_empty(&self, view: &ShownView) -> bool {
         let mut views = self.lock();
@@ -286,29 +266,16 @@ impl LiveHub {
         is_empty
     }
 
-    async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>) -> Option<Reading> {
-        let (sessions, watched) = (self.sessions.clone(), watched.clone());
+    async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>) -> Option<KeptReading> {
+        let (sessions, watched, marks) = (self.sessions.clone(), watched.clone(), self.key.clone());
         // One pass over a million sessions takes milliseconds: not on the async threads.
-        tokio::task::spawn_blocking(move || Reading::of(read(&sessions, &watched, key, &before))).await.ok()
-    }
-
-    fn read_at_once(&self, view: &View, key: u32, cache: &mut RowCache, rows: &mut WrittenRows) -> Snapshot {
-        let now = self.sessions.now();
-        head(key, now, self.store.written_page(&view.query, self.sessions.lifetimes(), now, cache, rows), 0)
+        tokio::task::spawn_blocking(move || KeptReading::new(read(&sessions, &watched, key, &before), &marks))
+            .await
+            .ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, Views> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A new one if whoever had the last did not come to an end: nobody knows what it holds.
-    fn reader(&self) -> MutexGuard<'_, Reader> {
-        self.reader.lock().unwrap_or_else(|broken| {
-            let mut reader = broken.into_inner();
-            *reader = Reader::default();
-            self.reader.clear_poison();
-            reader
-        })
     }
 }
 
@@ -323,18 +290,17 @@ async fn next_due(revisions: &mut BoxStream<'static, Revision>, depends_on_time:
 }
 
 impl Watched {
-    /// The part of the list, if reading it takes microseconds: less than to have another thread do it. While the order holds,
-    /// newer sessions are counted, which may take a pass.
-    fn read_at_once(&self) -> Option<&View> {
+    /// The part of the list, if it is read at once.
+    pub(super) fn read_at_once(&self) -> Option<&View> {
         match self {
-            Self::List(view) if view.held.is_none() && view.query.is_in_kept_order() => Some(view),
-            Self::List(_) | Self::Own(_) => None,
+            Self::List(view) => AtOnce::can_read(view).then_some(view),
+            Self::Own(_) => None,
         }
     }
 
     /// The short name that its tabs know it by; 0 for one's own sessions. Made from its message: once for a view, not for each
     /// frame.
-    fn key(&self) -> u32 {
+    pub(super) fn key(&self) -> u32 {
         match self {
             Self::List(view) => view.key(),
             Self::Own(_) => 0,
@@ -376,10 +342,4 @@ fn read_list(sessions: &Sessions, view: &View, key: u32) -> Snapshot {
         Some(held) => (store.count_newer(&view.query.filter, held.as_of, now), store.get_many(&held.ids)),
     };
     Snapshot { sessions: rows, ..head(key, now, page, newer) }
-}
-
-/// What a page says of the list.
-fn head(view: u32, now: Timestamp, page: Page, newer: u64) -> Snapshot {
-    let Page { revision, counts, total, as_of, .. } = page;
-    Snapshot { view, now, revision, counts, total, as_of, newer, sessions: Vec::new() }
 }

@@ -96,6 +96,6 @@ mod tests {
             told
         };
         let (told, ()) = join(following, happening).await;
-        assert_eq!(told, [1_000, 1_100, 1_175, 1_400]);
+        assert_eq!(told, [1_000, 1_100, 1_165, 1_400]);
     }
 }

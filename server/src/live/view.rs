@@ -6,13 +6,11 @@ use std::sync::{
 };
 
 use app::session::{SessionId, page::Revision};
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
+use tokio::sync::{Notify, watch};
 
 use super::{
-    frame::{Frame, Reading},
+    at_once::AtOnce,
+    frame::{Frame, KeptReading, Reading},
     hub::Watched,
     outlet::Outlet,
 };
@@ -23,9 +21,10 @@ pub(super) struct ShownView {
     pub(super) watched: Watched,
     /// The short name that its tabs know it by.
     pub(super) key: u32,
+    at_once: Arc<AtOnce>,
     store: RedbStore,
     shown: Mutex<Shown>,
-    /// Up to which change the newest frame is right.
+    /// Up to which change the newest frame is right, if it is not read at once.
     pub(super) read_up_to: watch::Sender<Revision>,
     /// Ends the pause before the next frame.
     pub(super) hurry: Notify,
@@ -37,11 +36,11 @@ pub(super) struct ShownView {
 
 struct Shown {
     frame: Frame,
+    /// As it was read last, if it is not read at once.
+    kept: KeptReading,
     seats: Vec<Seat>,
     /// How many tabs have ever come.
     came: u64,
-    /// When it was read last.
-    read_at: Instant,
 }
 
 /// Where a tab is told of a view.
@@ -63,13 +62,19 @@ pub(super) struct Place {
 }
 
 impl ShownView {
-    /// A view that has been read.
-    pub(super) fn new(watched: Watched, store: RedbStore, first: Reading, left: Arc<Notify>) -> Self {
-        let read_up_to = watch::Sender::new(first.head.revision);
-        let key = first.head.view;
-        let shown = Shown { frame: Frame::first(first), seats: Vec::new(), came: 0, read_at: Instant::now() };
-        let shown = Mutex::new(shown);
-        Self { watched, key, store, shown, read_up_to, hurry: Notify::new(), left, tabs: AtomicUsize::new(0) }
+    /// A view as it was read, unless it is read at once.
+    pub(super) fn new(
+        watched: Watched,
+        store: RedbStore,
+        at_once: Arc<AtOnce>,
+        kept: Option<KeptReading>,
+        left: Arc<Notify>,
+    ) -> Self {
+        let (mut frame, mut kept) = (Frame::default(), kept.unwrap_or_default());
+        frame.advance(&kept.reading());
+        let (key, read_up_to) = (watched.key(), watch::Sender::new(kept.revision()));
+        let shown = Mutex::new(Shown { frame, kept, seats: Vec::new(), came: 0 });
+        Self { watched, key, at_once, store, shown, read_up_to, hurry: Notify::new(), left, tabs: AtomicUsize::new(0) }
     }
 
     /// Keeps a view from being forgotten until its tab has taken its place.
@@ -88,7 +93,7 @@ impl ShownView {
 
     /// The sessions that it shows.
     pub(super) fn ids(&self) -> Vec<SessionId> {
-        self.lock().frame.state.rows.ids().to_vec()
+        self.lock().frame.ids()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -100,34 +105,29 @@ impl ShownView {
         self.left.notified().await;
     }
 
-    /// When it was read last.
-    pub(super) fn read_at(&self) -> Instant {
-        self.lock().read_at
-    }
-
-    /// Reads the view, unless it is right up to this change, and tells the tabs if they could see a difference. `read` says
-    /// whether they could, as [`Frame::advance`] does.
-    pub(super) fn renew(&self, change: Revision, read: impl FnOnce(&mut Frame) -> bool) {
-        let mut shown = self.lock();
-        if *self.read_up_to.borrow() < change {
-            self.show_in(&mut shown, read);
-        }
+    /// Reads it, if that is done at once, and tells the tabs if they could see a difference.
+    pub(super) fn renew(&self) {
+        let Some(view) = self.watched.read_at_once() else { return };
+        let Shown { frame, seats, .. } = &mut *self.lock();
+        self.at_once.read(view, self.key, |reading| {
+            if frame.advance(reading) {
+                seats.iter_mut().for_each(|seat| seat.tell(frame, reading, &self.store));
+            }
+        });
     }
 
     /// Makes this the newest state, unless a newer one has been read meanwhile, and tells the tabs.
-    pub(super) fn show(&self, Reading { head, mut rows }: Reading) {
-        let mut shown = self.lock();
-        if head.revision >= shown.frame.state.head.revision {
-            self.show_in(&mut shown, |frame| frame.advance(head, &mut rows));
+    pub(super) fn show(&self, next: KeptReading) {
+        let Shown { frame, kept, seats, .. } = &mut *self.lock();
+        let read_up_to = next.revision();
+        if read_up_to < kept.revision() {
+            return;
         }
-    }
-
-    fn show_in(&self, Shown { frame, seats, read_at, .. }: &mut Shown, read: impl FnOnce(&mut Frame) -> bool) {
-        *read_at = Instant::now();
-        if read(frame) {
-            seats.iter_mut().for_each(|seat| seat.tell(frame, &self.store));
+        *kept = next;
+        let mut reading = kept.reading();
+        if frame.advance(&reading) {
+            seats.iter_mut().for_each(|seat| seat.tell(frame, &mut reading, &self.store));
         }
-        let read_up_to = frame.state.head.revision;
         self.read_up_to.send_if_modified(|up_to| std::mem::replace(up_to, read_up_to.max(*up_to)) < read_up_to);
     }
 
@@ -137,14 +137,15 @@ impl ShownView {
 }
 
 impl Seat {
-    /// Sends the newest frame: as a patch to a tab that has the one before, else from scratch. Whoever has not read the last
-    /// one gets it when they have: never a backlog. The session may have ended since the frame was read, and is told no more.
-    fn tell(&mut self, frame: &mut Frame, store: &RedbStore) {
+    /// Sends the newest frame, which is this state: as a patch to a tab that has the one before, else from scratch. Whoever has
+    /// not read the last one gets it when they have: never a backlog. The session may have ended since the frame was read, and is
+    /// told no more.
+    fn tell(&mut self, frame: &Frame, reading: &mut Reading<'_>, store: &RedbStore) {
         if !self.is_open || self.sent == Some(frame.number) || !store.has(self.session) {
             return;
         }
         let is_next = self.sent.is_some_and(|sent| sent + 1 == frame.number);
-        if self.outlet.offer(if is_next { frame.patch() } else { frame.snapshot() }) {
+        if self.outlet.offer(if is_next { reading.patch(frame) } else { reading.snapshot() }) {
             self.sent = Some(frame.number);
         }
     }
@@ -162,11 +163,28 @@ impl Place {
     }
 
     fn with_seat(&self, change: impl FnOnce(&mut Seat)) {
-        let Shown { frame, seats, .. } = &mut *self.view.lock();
-        if let Some(seat) = seats.iter_mut().find(|seat| seat.number == self.seat) {
-            change(seat);
-            seat.tell(frame, &self.view.store);
+        let Shown { frame, kept, seats, .. } = &mut *self.view.lock();
+        let Some(place) = seats.iter().position(|seat| seat.number == self.seat) else { return };
+        change(&mut seats[place]);
+        if seats[place].sent == Some(frame.number) {
+            return;
         }
+        let store = &self.view.store;
+        let Some(view) = self.view.watched.read_at_once() else {
+            seats[place].tell(frame, &mut kept.reading(), store);
+            return;
+        };
+        self.view.at_once.read(view, self.view.key, |reading| {
+            // Were it made the next frame, of a thousand tabs that come at once each would have all others told.
+            if !seats.iter().any(|seat| seat.sent == Some(frame.number)) {
+                frame.advance(reading);
+            }
+            let seat = &mut seats[place];
+            seat.sent = None;
+            seat.tell(frame, reading, store);
+            // Else the next frame cannot be told as the way from this state.
+            seat.sent = seat.sent.filter(|_| frame.shows(reading));
+        });
     }
 }
 

@@ -47,8 +47,13 @@ pub(crate) fn page(table: &Table, query: &SessionQuery, lifetimes: &Lifetimes, n
             find(&matcher(), table, query, |slot| table.lifetime_place(slot, lifetimes), |_| ())
         }
     };
-    let (counts, as_of) = (table.counts(), table.newest_id());
-    (Page { revision, counts, total: found.total, as_of, sessions: Vec::new() }, found.slots)
+    (Page { revision, total: found.total, ..head(table, None) }, found.slots)
+}
+
+/// What a page says of the sessions of a type, or of all, but the sessions.
+pub(crate) fn head(table: &Table, of_type: Option<SessionType>) -> Page {
+    let (revision, counts) = (table.revision(), table.counts());
+    Page { revision, counts, total: counts.of(of_type), as_of: table.newest_id(), sessions: Vec::new() }
 }
 
 /// All sessions of one user, newest activity first. One pass over one column.
@@ -86,10 +91,17 @@ pub(crate) fn get_many(table: &Table, ids: &[SessionId]) -> Vec<Session> {
     ids.iter().filter_map(|id| table.find(*id)).map(|slot| table.session(slot)).collect()
 }
 
-/// How many sessions newer than `as_of` match at `now`. Costs a look-up for each newer id, at most one pass.
+/// How many sessions newer than `as_of` match at `now`. Without a search: as [`Table::count_above`]. Else a look-up for each
+/// newer id, at most one pass.
 pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId, now: Timestamp) -> u64 {
     if as_of >= table.newest_id() {
         return 0;
+    }
+    let of_type = filter.session_type.map(SessionType::index);
+    if !filter.has_search()
+        && let Some(count) = table.count_above(as_of, of_type)
+    {
+        return count;
     }
     let matcher = Matcher::new(table, filter, now);
     let newest = table.newest_id().0;

@@ -2,14 +2,14 @@
 
 use std::{
     sync::{
-        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use super::{ends::Ends, events::Events, feed::Feed, figures::Figures, table::Table};
+use super::{ends::Ends, events::Events, feed::Feed, figures::Figures, row_cache::RowCache, table::Table};
 
 /// How long the writer lets readers pass before it has them wait.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -19,6 +19,8 @@ const TRY_EVERY: Duration = Duration::from_micros(50);
 /// The table and what is told about it.
 pub(crate) struct Shared {
     pub(crate) table: TableLock,
+    /// Its lock is taken around the table's, never inside it: who reads rows here looks at the table again while they tell them.
+    pub(crate) row_cache: Mutex<RowCache>,
     pub(crate) feed: Feed,
     pub(crate) ends: Ends,
     pub(crate) events: Events,
@@ -32,6 +34,7 @@ impl Shared {
     pub(crate) fn new(table: Table) -> prometheus::Result<Self> {
         Ok(Self {
             table: TableLock(RwLock::new(table)),
+            row_cache: Mutex::default(),
             feed: Feed::new(),
             ends: Ends::default(),
             events: Events::new(),

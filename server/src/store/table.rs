@@ -8,7 +8,7 @@ mod cells;
 mod touching;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -27,7 +27,8 @@ use super::{
     bits,
     dictionary::{DescribeAgent, Dictionary},
     ends::Ended,
-    order::{self, Order},
+    newcomers::Newcomers,
+    order::{self, OfType, Order},
     row::Row,
     slot_index::SlotIndex,
 };
@@ -37,8 +38,6 @@ pub(crate) type Slot = u32;
 
 /// In the place of an id: no session is here. Ids count from 1.
 const VACANT: u64 = 0;
-/// How many of the last changes of a client are remembered.
-const REMEMBERED_CLIENT_CHANGES: usize = 1_024;
 /// Slots are made in words of this many, so that whole words can be looked at.
 const WORD: usize = 64;
 
@@ -63,6 +62,9 @@ pub(crate) struct Table {
     /// One bit a slot: touched since its place in the order was last looked at.
     moved: Vec<AtomicU64>,
     has_moved: AtomicBool,
+    /// One bit a slot: what is shown of it has changed since that was last asked.
+    changed: Vec<AtomicU64>,
+    has_changed: AtomicBool,
     order: Mutex<Order>,
     /// Of the few sessions that were made to be kept.
     standings: HashMap<Slot, Arc<Standing>>,
@@ -78,9 +80,7 @@ pub(crate) struct Table {
     pub(super) user_agents: Dictionary,
     by_type: [u64; 3],
     newest_id: SessionId,
-    client_changes: u64,
-    /// The sessions of the last changes.
-    other_clients: VecDeque<SessionId>,
+    newcomers: Newcomers,
     revision: AtomicU64,
     /// The newest revision that more than touches has led to.
     changed_up_to: u64,
@@ -103,6 +103,8 @@ impl Table {
             touched: Vec::new(),
             moved: Vec::new(),
             has_moved: AtomicBool::new(false),
+            changed: Vec::new(),
+            has_changed: AtomicBool::new(false),
             order: Mutex::default(),
             standings: HashMap::new(),
             vacant: Vec::new(),
@@ -115,8 +117,7 @@ impl Table {
             user_agents: Dictionary::described(describe_agent),
             by_type: [0; 3],
             newest_id: SessionId(0),
-            client_changes: 0,
-            other_clients: VecDeque::new(),
+            newcomers: Newcomers::default(),
             revision: AtomicU64::new(0),
             changed_up_to: 0,
         }
@@ -135,6 +136,7 @@ impl Table {
         by_token.insert(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[slot as usize]));
         let order = order.get_mut().unwrap_or_else(PoisonError::into_inner);
         order.insert(slot, row.last_active_at.as_millis(), order::Columns { ids, types });
+        self.newcomers.enter(row.id.0, row.session_type.index());
         self.occupied[slot as usize / WORD] |= bit(slot as usize);
         slot
     }
@@ -175,7 +177,9 @@ impl Table {
         *self.moved[at / WORD].get_mut() &= !bit(at);
         let Self { ids, types, order, .. } = self;
         order.get_mut().unwrap_or_else(PoisonError::into_inner).remove(slot, order::Columns { ids, types });
+        self.newcomers.leave(ids[at], usize::from(types[at]));
         self.left.push(slot);
+        self.mark_changed(slot);
         self.count_change();
         ended
     }
@@ -215,23 +219,8 @@ impl Table {
         self.user_agents.release(before);
         self.user_agents.forget(before);
         self.mark_touched(slot);
-        self.client_changes += 1;
-        if self.other_clients.len() == REMEMBERED_CLIENT_CHANGES {
-            self.other_clients.pop_front();
-        }
-        self.other_clients.push_back(self.id(slot));
+        self.mark_changed(slot);
         self.count_change();
-    }
-
-    /// How often the client of any session has changed: beside its last activity nothing else of a session does.
-    pub(crate) fn client_changes(&self) -> u64 {
-        self.client_changes
-    }
-
-    /// Whose client has changed since there were so many changes; `None` if nobody remembers.
-    pub(crate) fn clients_changed_since(&self, changes: u64) -> Option<impl Iterator<Item = SessionId>> {
-        let missed = self.client_changes.saturating_sub(changes) as usize;
-        (missed <= self.other_clients.len()).then(|| self.other_clients.iter().rev().take(missed).copied())
     }
 
     /// The slot of a token's session.
@@ -304,6 +293,11 @@ impl Table {
         Counts { active_users: self.usernames.len() as u64, by_type: self.by_type }
     }
 
+    /// How many sessions, of one type or of all, have ids above this one; `None` where it takes a look at each.
+    pub(crate) fn count_above(&self, id: SessionId, of_type: OfType) -> Option<u64> {
+        self.newcomers.count_above(id.0, of_type)
+    }
+
     /// The newest id handed out, whether or not its session is still here.
     pub(crate) fn newest_id(&self) -> SessionId {
         self.newest_id
@@ -324,8 +318,12 @@ impl Table {
             loaded.clone().for_each(|slot| by_id.insert(hash(slot), slot, hash));
             order.get_mut().unwrap_or_else(PoisonError::into_inner).fill(entries, order::Columns { ids, types });
         });
-        loaded.for_each(|slot| self.occupied[slot as usize / WORD] |= bit(slot as usize));
         self.newest_id = self.newest_id.max(newest_id);
+        self.newcomers = Newcomers::since(self.newest_id.0);
+        for slot in loaded {
+            self.newcomers.enter(self.ids[slot as usize], self.type_index(slot));
+            self.occupied[slot as usize / WORD] |= bit(slot as usize);
+        }
         (*self.revision.get_mut(), self.changed_up_to) = (0, 0);
     }
 
@@ -375,6 +373,7 @@ impl Table {
         resize(&mut self.last_active_at, slots);
         resize(&mut self.touched, slots / WORD);
         resize(&mut self.moved, slots / WORD);
+        resize(&mut self.changed, slots / WORD);
         self.addresses.grow(slots);
         self.order.get_mut().unwrap_or_else(PoisonError::into_inner).grow(slots);
     }

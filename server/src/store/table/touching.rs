@@ -24,6 +24,7 @@ impl Table {
         let moved = self.last_active_at[at].fetch_max(now.as_millis(), Ordering::Relaxed) < now.as_millis();
         if moved {
             self.mark_touched(slot);
+            self.mark_changed(slot);
             let at = slot as usize;
             // In one order with what a page does: one of the two sees the other.
             self.moved[at / WORD].fetch_or(bit(at), Ordering::SeqCst);
@@ -70,6 +71,28 @@ impl Table {
     pub(crate) fn mark_touched(&self, slot: Slot) {
         let at = slot as usize;
         self.touched[at / WORD].fetch_or(bit(at), Ordering::Release);
+    }
+
+    /// Notes that what is shown of a slot is not what it was.
+    pub(super) fn mark_changed(&self, slot: Slot) {
+        let at = slot as usize;
+        // As with what has moved.
+        self.changed[at / WORD].fetch_or(bit(at), Ordering::SeqCst);
+        if !self.has_changed.load(Ordering::SeqCst) {
+            self.has_changed.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Takes the slots of which something else is shown than when this was last asked: another last activity, client or
+    /// session, or none. There is one who asks.
+    pub(crate) fn take_changed(&self, mut each: impl FnMut(Slot)) {
+        if self.has_changed.swap(false, Ordering::SeqCst) {
+            for (position, word) in self.changed.iter().enumerate() {
+                if word.load(Ordering::SeqCst) != 0 {
+                    bits::slots(position, word.swap(0, Ordering::SeqCst)).for_each(&mut each);
+                }
+            }
+        }
     }
 
     /// Takes rows that were touched since they were last taken: from a position on, and once there are `enough`, no
