@@ -38,20 +38,28 @@ struct Scene {
     /// Parts of the list that they show, and whether these are spread over the list, or each is the one below.
     parts: u32,
     spread: bool,
+    /// Whether they hold the order of their part.
+    held: bool,
     changes_per_second: u32,
     /// Tabs that do not read.
     stalled: u32,
 }
 
-const SCENES: [Scene; 6] = [
-    Scene { tabs: 100, parts: 100, spread: false, changes_per_second: 10, stalled: 0 },
-    Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 10, stalled: 0 },
-    Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 1_000, stalled: 0 },
-    Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 10_000, stalled: 0 },
-    Scene { tabs: 1_000, parts: 1_000, spread: true, changes_per_second: 1_000, stalled: 0 },
-    Scene { tabs: 1_000, parts: 10, spread: false, changes_per_second: 1_000, stalled: 0 },
+/// A thousand tabs, each on a part of its own.
+const THOUSAND: Scene =
+    Scene { tabs: 1_000, parts: 1_000, spread: false, held: false, changes_per_second: 1_000, stalled: 0 };
+const SCENES: [Scene; 9] = [
+    Scene { tabs: 100, parts: 100, changes_per_second: 10, ..THOUSAND },
+    Scene { changes_per_second: 10, ..THOUSAND },
+    THOUSAND,
+    Scene { changes_per_second: 10_000, ..THOUSAND },
+    Scene { spread: true, ..THOUSAND },
+    Scene { spread: true, held: true, changes_per_second: 10, ..THOUSAND },
+    Scene { spread: true, held: true, ..THOUSAND },
+    Scene { spread: true, held: true, changes_per_second: 10_000, ..THOUSAND },
+    Scene { parts: 10, ..THOUSAND },
 ];
-const STALLED: Scene = Scene { tabs: 1_000, parts: 1_000, spread: false, changes_per_second: 1_000, stalled: 100 };
+const STALLED: Scene = Scene { stalled: 100, ..THOUSAND };
 
 /// Reports the cost of a frame, and the time from a change to its frame.
 pub(crate) fn measure(conditions: &Conditions, store: &RedbStore, report: &mut Report) -> anyhow::Result<()> {
@@ -80,8 +88,9 @@ struct Round {
 impl Stage<'_> {
     fn play(&self, report: &mut Report) -> anyhow::Result<()> {
         for scene in SCENES {
-            let Scene { tabs, parts, spread, changes_per_second, .. } = scene;
-            let parts = format!("{parts} parts{}", if spread { " far apart" } else { "" });
+            let Scene { tabs, parts, spread, held, changes_per_second, .. } = scene;
+            let where_they_are = if spread { " far apart" } else { "" };
+            let parts = format!("{parts} parts{where_they_are}{}", if held { ", held" } else { "" });
             let changes = grouped(u64::from(changes_per_second));
             let name = |figure: &str| format!("{tabs} tabs on {parts}, {changes} changes/s, {figure}");
             let rounds = self.rounds(scene)?;
@@ -101,17 +110,18 @@ impl Stage<'_> {
     }
 
     fn rounds(&self, scene: Scene) -> anyhow::Result<Vec<Round>> {
-        (0..self.conditions.rounds.min(3)).map(|_| self.round(scene)).collect()
+        (0..self.conditions.rounds.min(5)).map(|_| self.round(scene)).collect()
     }
 
     fn round(&self, scene: Scene) -> anyhow::Result<Round> {
-        let Scene { tabs, parts, spread, changes_per_second, stalled } = scene;
+        let Scene { tabs, parts, spread, held, changes_per_second, stalled } = scene;
         let (alone, _) = self.cpu_of_changes(changes_per_second)?;
 
         let mut child = Tabs::open(self.servers.real(), &self.servers.token, tabs, |command| {
             command.args(["--sessions", &self.conditions.sessions.to_string()]);
             command.args(["--parts", &parts.to_string(), "--stalled", &stalled.to_string()]);
             command.args(spread.then_some("--spread"));
+            command.args(held.then_some("--held"));
         })?;
         process::settle()?;
         let memory = process::resident_bytes()?;
@@ -181,14 +191,19 @@ impl Stage<'_> {
             (0..tabs).map(|_| listener.accept().map(|(socket, _)| socket)).collect::<Result<Vec<_>, _>>()
         });
         let mut child = Tabs::open(address, "", tabs, |command| _ = command.arg("--bare"))?;
-        let mut sockets = accepting.join().map_err(|_| anyhow::anyhow!("accepting panicked"))??;
+        let sockets = accepting.join().map_err(|_| anyhow::anyhow!("accepting panicked"))??;
         for socket in &sockets {
             socket.set_nodelay(true)?;
         }
         let frame = vec![b'x'; bytes];
-        let before = process::cpu_time()?;
-        for number in 0..frames {
-            sockets[(number % u64::from(tabs)) as usize].write_all(&frame)?;
+        let (before, start) = (process::cpu_time()?, Instant::now());
+        // As often as the frames: what a pause costs, the kernel's timers and cold caches, is no work of the server.
+        let times = frames.div_ceil(u64::from(tabs)).max(1) as u32;
+        for time in 0..times {
+            std::thread::sleep((start + WATCHED / times * time).saturating_duration_since(Instant::now()));
+            for socket in &sockets {
+                (&*socket).write_all(&frame)?;
+            }
         }
         let spent = process::cpu_time()?.saturating_sub(before);
         child.close()?;

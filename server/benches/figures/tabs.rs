@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use app::{
-    live::{ClientMessage, Patch, ServerMessage, Snapshot, View},
+    live::{ClientMessage, Held, Patch, ServerMessage, Snapshot, View},
     session::query::SessionQuery,
     wire,
 };
@@ -51,6 +51,9 @@ pub(crate) struct TabsArgs {
     /// The parts are spread over the whole list: else the next is the one below.
     #[arg(long)]
     spread: bool,
+    /// They hold the order of their part, as the console does once somebody has scrolled.
+    #[arg(long)]
+    held: bool,
     /// Rows there are.
     #[arg(long, default_value_t = 0)]
     sessions: u64,
@@ -243,21 +246,42 @@ struct Tab {
 impl Tab {
     /// Opens a tab and waits for its first frame.
     async fn open(arguments: &TabsArgs, number: u32) -> anyhow::Result<Self> {
-        let TabsArgs { address, token, rows, parts, spread, sessions, counts, .. } = arguments;
+        let TabsArgs { address, token, rows, parts, spread, held, sessions, counts, .. } = arguments;
         let mut request = format!("ws://{address}/live").into_client_request()?;
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (socket, _) = client_async(request, stream).await.context("opening a tab")?;
-        let mut tab = Self { socket, newest: counts.then_some(0) };
+        let mut tab = Self { socket, newest: None };
         let apart = if *spread { sessions / u64::from(*parts) } else { u64::from(*rows) };
         let first = u64::from(number % parts) * apart % (*sessions).max(1);
         let query = SessionQuery { first, limit: *rows, ..SessionQuery::default() };
-        let watch = wire::encode(&ClientMessage::Watch(View { query, held: None }));
-        tab.socket.send(Message::binary(watch)).await?;
-        let frame = tokio::time::timeout(PATIENCE, tab.next()).await.context("a tab without a first frame")??;
-        tab.newest = tab.newest.map(|_| frame.0);
+        let mut shown = tab.watch(View { query: query.clone(), held: None }).await?;
+        if *held {
+            let ids = shown.sessions.iter().map(|session| session.id).collect();
+            let held = Held { as_of: shown.as_of, first, limit: *rows, ids };
+            shown = tab.watch(View { query, held: Some(held) }).await?;
+        }
+        tab.newest = counts.then_some(shown.as_of.0);
         Ok(tab)
+    }
+
+    /// Shows a view from now on; its first state.
+    async fn watch(&mut self, view: View) -> anyhow::Result<Snapshot> {
+        let key = view.key();
+        self.socket.send(Message::binary(wire::encode(&ClientMessage::Watch(view)))).await?;
+        let first = async {
+            while let Some(message) = self.socket.next().await {
+                if let Message::Binary(frame) = message?
+                    && let ServerMessage::Snapshot(snapshot) = wire::decode(&frame)?
+                    && snapshot.view == key
+                {
+                    return Ok(snapshot);
+                }
+            }
+            bail!("a tab was closed")
+        };
+        tokio::time::timeout(PATIENCE, first).await.context("a tab without a first frame")?
     }
 }
 
