@@ -12,12 +12,12 @@ mod rounds;
 mod view;
 mod websocket;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::HashSet, io, sync::Arc, time::Duration};
 
 use app::{
     live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
     principal::{Principal, Role},
-    session::{query::MAX_LIMIT, store::EndReason},
+    session::{SessionId, query::MAX_LIMIT, store::EndReason},
     wire::{self, WireError},
 };
 use axum::{
@@ -28,6 +28,7 @@ use axum::{
 };
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
+use prometheus::IntGauge;
 use tokio::{net::TcpStream, time::Instant};
 use tokio_tungstenite::{
     WebSocketStream,
@@ -71,12 +72,26 @@ pub async fn upgrade(
     tokio::spawn(async move {
         let _waited_for = waited_for;
         let Some((stream, read)) = upgrade.await.ok().and_then(serve::socket_of) else { return };
-        state.metrics.live_tabs.inc();
-        let metrics = state.metrics.clone();
+        let _counted = Counted::new(state.metrics.live_tabs.clone());
         Tab::new(state, asker, stream, read).await.converse().await;
-        metrics.live_tabs.dec();
     });
     response
+}
+
+/// Counts a tab while it is there, whatever becomes of it.
+struct Counted(IntGauge);
+
+impl Counted {
+    fn new(tabs: IntGauge) -> Self {
+        tabs.inc();
+        Self(tabs)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 struct Tab {
@@ -183,9 +198,10 @@ impl Tab {
                 Err(Over::Close { code: 4403, reason: "only an administrator may watch" })
             }
             Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => self.watch_list(view).await,
-            Ok(ClientMessage::Watch(_)) => {
-                Err(Over::Close { code: 1008, reason: "the view is too large or its search cannot be understood" })
-            }
+            Ok(ClientMessage::Watch(_)) => Err(Over::Close {
+                code: 1008,
+                reason: "the view is too large, names a row twice, or its search cannot be understood",
+            }),
             Ok(ClientMessage::WatchOwn) => self.watch(Watched::Own(self.asker.username.clone())).await,
             Err(WireError::OtherVersion) => {
                 Err(Over::Close { code: CLOSE_OTHER_VERSION, reason: "the page is of another version: load it anew" })
@@ -245,7 +261,9 @@ impl Tab {
     }
 }
 
+/// Rows that are held are all different: the place of each tells it apart.
 fn is_reasonable(view: &View) -> bool {
-    let most = MAX_LIMIT as usize;
-    view.query.validated().is_ok() && view.held.as_ref().is_none_or(|held| held.ids.len() <= most)
+    let is_list =
+        |ids: &[SessionId]| ids.len() <= MAX_LIMIT as usize && ids.iter().collect::<HashSet<_>>().len() == ids.len();
+    view.query.validated().is_ok() && view.held.as_ref().is_none_or(|held| is_list(&held.ids))
 }

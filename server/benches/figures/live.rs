@@ -131,12 +131,12 @@ impl Stage<'_> {
         ensure!(received.frames > 0, "{tabs} tabs have received no frame");
 
         let bytes_each = received.bytes as f64 / received.frames as f64;
-        let floor = self.cpu_of_bare_writes(tabs, bytes_each as usize, received.frames)?;
+        let bare_write = self.cpu_of_bare_write(tabs, bytes_each as usize, received.frames)?;
         let readers = received.arrivals.len() as f64;
         Ok(Round {
             cpu_each: Pair {
                 value: watched.saturating_sub(alone).as_secs_f64() / received.frames as f64,
-                floor: floor.as_secs_f64() / received.frames as f64,
+                floor: bare_write,
             },
             late: percentile(&received.lateness(&made)?, 0.99),
             bytes_each,
@@ -183,8 +183,8 @@ impl Stage<'_> {
         Ok((ids, made))
     }
 
-    /// The CPU time of as many writes of as many bytes to as many sockets.
-    fn cpu_of_bare_writes(&self, tabs: u32, bytes: usize, frames: u64) -> anyhow::Result<Duration> {
+    /// The CPU time of a write of so many bytes, in seconds, when so many sockets are written to as often as with frames.
+    fn cpu_of_bare_write(&self, tabs: u32, bytes: usize, frames: u64) -> anyhow::Result<f64> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let accepting = std::thread::spawn(move || {
@@ -207,6 +207,6 @@ impl Stage<'_> {
         }
         let spent = process::cpu_time()?.saturating_sub(before);
         child.close()?;
-        Ok(spent)
+        Ok(spent.as_secs_f64() / f64::from(times * tabs))
     }
 }

@@ -58,8 +58,8 @@ pub struct LiveHub {
     left: Arc<Notify>,
     kept_rows: KeptRows,
     at_once: Arc<AtOnce>,
-    /// What rows of the others are marked with.
-    key: RandomState,
+    /// What tells rows apart of views that are not read at once.
+    hash_key: RandomState,
     /// An order of a million rows takes 40 MB while it is made: one at a time.
     reading_order: Semaphore,
 }
@@ -85,13 +85,13 @@ impl LiveHub {
             left: Arc::default(),
             kept_rows: KeptRows::default(),
             at_once,
-            key: RandomState::new(),
+            hash_key: RandomState::new(),
             reading_order: Semaphore::new(1),
         }
     }
 
-    /// Gives a tab a place at a view. Its newest state then knows of every change so far: whoever asks to see what is new
-    /// must not be shown what was. The caller must have checked that the tab may see it.
+    /// Gives a tab a place at a view. What it shows from [`Place::open`] on knows of every change so far: whoever asks to see
+    /// what is new must not be shown what was. The caller must have checked that the tab may see it.
     ///
     /// `None` when it cannot be read.
     pub(super) async fn watch(
@@ -102,13 +102,12 @@ impl LiveHub {
     ) -> Option<Place> {
         // Under the lock, so that it is not being forgotten.
         let before_us = self.lock().shown.get(&watched).inspect(|view| view.reserve()).cloned();
-        let is_before_us = before_us.is_some();
-        let (view, read) = match before_us {
-            Some(view) => (view, Revision::default()),
+        let (view, change) = match before_us {
+            Some(view) => (view, self.sessions.store().revision()),
             None => self.have_shown(watched).await?,
         };
         let place = view.seat(looks, outlet.clone());
-        self.bring_up_to(&view, if is_before_us { self.sessions.store().revision() } else { read }).await;
+        self.bring_up_to(&view, change).await;
         Some(place)
     }
 
@@ -267,9 +266,9 @@ impl LiveHub {
     }
 
     async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>) -> Option<KeptReading> {
-        let (sessions, watched, marks) = (self.sessions.clone(), watched.clone(), self.key.clone());
+        let (sessions, watched, hash_key) = (self.sessions.clone(), watched.clone(), self.hash_key.clone());
         // One pass over a million sessions takes milliseconds: not on the async threads.
-        tokio::task::spawn_blocking(move || KeptReading::new(read(&sessions, &watched, key, &before), &marks))
+        tokio::task::spawn_blocking(move || KeptReading::new(read(&sessions, &watched, key, &before), &hash_key))
             .await
             .ok()
     }

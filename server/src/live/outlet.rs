@@ -39,15 +39,26 @@ struct Unsent {
     is_broken: bool,
 }
 
+impl Unsent {
+    fn is_free(&self) -> bool {
+        self.bytes.is_empty() && !self.is_broken
+    }
+}
+
 impl Outlet {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self { stream, unsent: Mutex::default(), stuck: Notify::new() }
     }
 
+    /// Whether nothing waits: a frame that is offered is then most likely sent.
+    pub(super) fn is_free(&self) -> bool {
+        self.lock().is_free()
+    }
+
     /// Sends a frame, or the beginning of it and the rest later, unless something waits before it; whether it did.
     pub(super) fn offer(&self, frame: &[u8]) -> bool {
         let mut unsent = self.lock();
-        let is_free = unsent.bytes.is_empty() && !unsent.is_broken;
+        let is_free = unsent.is_free();
         if is_free {
             _ = self.append(&mut unsent, frame);
         }

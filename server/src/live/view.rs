@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     at_once::AtOnce,
-    frame::{Frame, KeptReading, Reading},
+    frame::{Frame, KeptReading, Message, Messages, Reading},
     hub::Watched,
     outlet::Outlet,
 };
@@ -51,8 +51,19 @@ struct Seat {
     outlet: Arc<Outlet>,
     /// Whether it is told yet.
     is_open: bool,
-    /// The number of the last frame that it was sent.
-    sent: Option<u64>,
+    sent: Sent,
+    /// What it is about to be sent.
+    wanted: Option<Message>,
+}
+
+/// What a tab was sent last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Nothing,
+    /// The frame of this number.
+    Frame(u64),
+    /// When this was the number of the newest frame, a state that is newer than it.
+    Apart(u64),
 }
 
 /// A tab's place at a view. It leaves when this is dropped.
@@ -87,7 +98,7 @@ impl ShownView {
         let mut shown = self.lock();
         shown.came += 1;
         let number = shown.came;
-        shown.seats.push(Seat { number, session, outlet, is_open: false, sent: None });
+        shown.seats.push(Seat { number, session, outlet, is_open: false, sent: Sent::Nothing, wanted: None });
         Place { view: self.clone(), seat: number }
     }
 
@@ -105,18 +116,19 @@ impl ShownView {
         self.left.notified().await;
     }
 
-    /// Reads it, if that is done at once, and tells the tabs if they could see a difference.
+    /// Reads it, if that is done at once, and tells the tabs that could see a difference.
     pub(super) fn renew(&self) {
         let Some(view) = self.watched.read_at_once() else { return };
         let Shown { frame, seats, .. } = &mut *self.lock();
-        self.at_once.read(view, self.key, |reading| {
-            if frame.advance(reading) {
-                seats.iter_mut().for_each(|seat| seat.tell(frame, reading, &self.store));
-            }
+        let messages = self.at_once.read(view, self.key, |reading| {
+            frame.advance(reading);
+            seats.iter_mut().for_each(|seat| seat.have_written(frame, reading));
         });
+        seats.iter_mut().for_each(|seat| seat.tell(frame, &messages, &self.store));
+        self.at_once.take_back(messages);
     }
 
-    /// Makes this the newest state, unless a newer one has been read meanwhile, and tells the tabs.
+    /// Makes this the newest state, unless a newer one has been read meanwhile, and tells the tabs that could see a difference.
     pub(super) fn show(&self, next: KeptReading) {
         let Shown { frame, kept, seats, .. } = &mut *self.lock();
         let read_up_to = next.revision();
@@ -125,9 +137,9 @@ impl ShownView {
         }
         *kept = next;
         let mut reading = kept.reading();
-        if frame.advance(&reading) {
-            seats.iter_mut().for_each(|seat| seat.tell(frame, &mut reading, &self.store));
-        }
+        frame.advance(&reading);
+        seats.iter_mut().for_each(|seat| seat.have_written(frame, &mut reading));
+        seats.iter_mut().for_each(|seat| seat.tell(frame, kept.messages(), &self.store));
         self.read_up_to.send_if_modified(|up_to| std::mem::replace(up_to, read_up_to.max(*up_to)) < read_up_to);
     }
 
@@ -137,16 +149,34 @@ impl ShownView {
 }
 
 impl Seat {
-    /// Sends the newest frame, which is this state: as a patch to a tab that has the one before, else from scratch. Whoever has
-    /// not read the last one gets it when they have: never a backlog. The session may have ended since the frame was read, and is
-    /// told no more.
-    fn tell(&mut self, frame: &Frame, reading: &mut Reading<'_>, store: &RedbStore) {
-        if !self.is_open || self.sent == Some(frame.number) || !store.has(self.session) {
-            return;
+    /// Has the message written that leads the tab to the newest frame, which is this state: a patch if it has the one before. It
+    /// wants none if it has that frame, or has not read what it was sent last: never a backlog.
+    fn have_written(&mut self, frame: &Frame, reading: &mut Reading<'_>) {
+        let is_told = !self.is_open || self.sent == Sent::Frame(frame.number);
+        let is_next = frame.number.checked_sub(1).is_some_and(|before| self.sent == Sent::Frame(before));
+        let message = if is_next { Message::Patch } else { Message::Snapshot };
+        self.wanted = (!is_told && self.outlet.is_free()).then_some(message);
+        match self.wanted {
+            Some(message) => reading.write(message, frame),
+            None if is_told => {}
+            None => self.miss(),
         }
-        let is_next = self.sent.is_some_and(|sent| sent + 1 == frame.number);
-        if self.outlet.offer(if is_next { reading.patch(frame) } else { reading.snapshot() }) {
-            self.sent = Some(frame.number);
+    }
+
+    /// Sends what was written, unless the session has ended since.
+    fn tell(&mut self, frame: &Frame, messages: &Messages, store: &RedbStore) {
+        let Some(message) = self.wanted.take().filter(|_| store.has(self.session)) else { return };
+        if self.outlet.offer(messages.get(message)) {
+            self.sent = Sent::Frame(frame.number);
+        } else {
+            self.miss();
+        }
+    }
+
+    /// Something has not been sent: it is when the tab has read what it was sent before.
+    fn miss(&mut self) {
+        if matches!(self.sent, Sent::Apart(_)) {
+            self.sent = Sent::Nothing;
         }
     }
 }
@@ -157,34 +187,43 @@ impl Place {
         self.with_seat(|seat| seat.is_open = true);
     }
 
-    /// Sends the newest frame to a tab that has read the last one, unless that was it.
+    /// Sends the newest state to a tab that has read what it was sent last, if it has missed a frame since.
     pub(super) fn catch_up(&self) {
         self.with_seat(|_| ());
     }
 
     fn with_seat(&self, change: impl FnOnce(&mut Seat)) {
-        let Shown { frame, kept, seats, .. } = &mut *self.view.lock();
+        let view = &self.view;
+        let Shown { frame, kept, seats, .. } = &mut *view.lock();
         let Some(place) = seats.iter().position(|seat| seat.number == self.seat) else { return };
         change(&mut seats[place]);
-        if seats[place].sent == Some(frame.number) {
+        let newest = frame.number;
+        if matches!(seats[place].sent, Sent::Frame(sent) | Sent::Apart(sent) if sent == newest) {
             return;
         }
-        let store = &self.view.store;
-        let Some(view) = self.view.watched.read_at_once() else {
-            seats[place].tell(frame, &mut kept.reading(), store);
+        let Some(list) = view.watched.read_at_once() else {
+            seats[place].have_written(frame, &mut kept.reading());
+            seats[place].tell(frame, kept.messages(), &view.store);
             return;
         };
-        self.view.at_once.read(view, self.view.key, |reading| {
-            // Were it made the next frame, of a thousand tabs that come at once each would have all others told.
-            if !seats.iter().any(|seat| seat.sent == Some(frame.number)) {
+        let mut is_frame = true;
+        let messages = view.at_once.read(list, view.key, |reading| {
+            // If others have the frame, what is new is theirs to hear in the next round. Were they told now, each of a thousand tabs
+            // that come at once would have all others told.
+            if seats.iter().all(|seat| seat.sent != Sent::Frame(newest)) {
                 frame.advance(reading);
             }
-            let seat = &mut seats[place];
-            seat.sent = None;
-            seat.tell(frame, reading, store);
-            // Else the next frame cannot be told as the way from this state.
-            seat.sent = seat.sent.filter(|_| frame.shows(reading));
+            is_frame = frame.shows(reading);
+            // A patch would lead to the frame.
+            seats[place].sent = Sent::Nothing;
+            seats[place].have_written(frame, reading);
         });
+        let seat = &mut seats[place];
+        seat.tell(frame, &messages, &view.store);
+        if !is_frame && seat.sent == Sent::Frame(frame.number) {
+            seat.sent = Sent::Apart(frame.number);
+        }
+        view.at_once.take_back(messages);
     }
 }
 
@@ -196,3 +235,6 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Sixty-four slots at a time, by their bits.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use super::table::Slot;
 
 /// A bit for each of 64 elements: which are meant. Answers are bytes first, so that the loop over the elements can be
@@ -30,6 +32,46 @@ pub(crate) fn slots(word: usize, mut bits: u64) -> impl Iterator<Item = Slot> {
         bits &= bits.wrapping_sub(1);
         is_left.then(|| word as Slot * 64 + bit)
     })
+}
+
+/// One bit a slot, set by anybody and taken by one who looks for them.
+#[derive(Default)]
+pub(crate) struct SlotBits {
+    words: Vec<AtomicU64>,
+    /// Whether one may be set.
+    is_any: AtomicBool,
+}
+
+impl SlotBits {
+    /// Makes room for so many words of 64 slots.
+    pub(crate) fn grow(&mut self, words: usize) {
+        self.words.reserve_exact(words.saturating_sub(self.words.len()));
+        self.words.resize_with(words, AtomicU64::default);
+    }
+
+    /// Sets the bit of a slot. In one order with what takes it: one of the two sees the other.
+    pub(crate) fn set(&self, slot: Slot) {
+        self.words[slot as usize / 64].fetch_or(1 << (slot % 64), Ordering::SeqCst);
+        if !self.is_any.load(Ordering::SeqCst) {
+            self.is_any.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Clears the bit of a slot.
+    pub(crate) fn clear(&mut self, slot: Slot) {
+        *self.words[slot as usize / 64].get_mut() &= !(1 << (slot % 64));
+    }
+
+    /// Takes the bits that are set, word by word. One that is set meanwhile is seen now or the next time.
+    pub(crate) fn take(&self, mut each: impl FnMut(usize, u64)) {
+        if self.is_any.swap(false, Ordering::SeqCst) {
+            for (position, word) in self.words.iter().enumerate() {
+                if word.load(Ordering::SeqCst) != 0 {
+                    each(position, word.swap(0, Ordering::SeqCst));
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

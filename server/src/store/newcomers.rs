@@ -1,70 +1,109 @@
-//! Which of the sessions that came last are still there: how many are newer than a list is counted without looking at them.
+//! Which ids have a session that is there: how many are newer than a list is counted without a look at the sessions.
 
 use std::collections::VecDeque;
 
-/// How many ids back sessions are followed: a million, in 400 kB.
-const FOLLOWED: u64 = if cfg!(test) { 1 << 10 } else { 1 << 20 };
-/// Ids of one word.
+/// How many ids back each is followed: a million, in 400 kB.
+const FOLLOWED: u64 = if cfg!(test) { 1 << 11 } else { 1 << 20 };
+/// Ids of one word, and of one block.
 const WORD: u64 = 64;
-const WORDS: u64 = FOLLOWED / WORD;
+const BLOCK: u64 = 1_024;
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Newcomers {
     /// The first word that is followed.
-    first: u64,
-    /// One bit an id, for each type: its session is there.
+    first_word: u64,
+    /// One bit an id, for each type.
     words: VecDeque<[u64; 3]>,
+    /// The first block that has a session.
+    first_block: u64,
+    /// How many sessions of each type a block has.
+    blocks: VecDeque<[u32; 3]>,
 }
 
 impl Newcomers {
-    /// None, when ids up to this one have been handed out.
+    /// None yet. Those up to this id are about to be entered.
     pub(crate) fn since(newest_id: u64) -> Self {
-        Self { first: newest_id.saturating_sub(FOLLOWED).div_ceil(WORD), words: VecDeque::new() }
+        Self { first_word: newest_id.saturating_sub(FOLLOWED) / WORD, ..Self::default() }
     }
 
-    /// A session has come. Ids need not come in order; one that lies too far back is not followed.
+    /// A session has come. Ids need not come in order.
     pub(crate) fn enter(&mut self, id: u64, of_type: usize) {
-        let word = id / WORD;
-        if word >= self.first + self.words.len() as u64 + 2 * WORDS {
-            (self.first, self.words) = (word, VecDeque::new());
-        }
-        while word >= self.first + self.words.len() as u64 {
+        let (word, block) = (id / WORD, id / BLOCK);
+        while word >= self.first_word + self.words.len() as u64 {
+            if self.words.len() as u64 == FOLLOWED / WORD {
+                self.words.pop_front();
+                self.first_word += 1;
+            }
             self.words.push_back([0; 3]);
         }
-        while self.words.len() as u64 > WORDS {
-            self.words.pop_front();
-            self.first += 1;
-        }
-        if let Some(types) = self.word(word) {
+        if let Some(types) = at(&mut self.words, self.first_word, word) {
             types[of_type] |= 1 << (id % WORD);
         }
-    }
-
-    /// A session has gone.
-    pub(crate) fn leave(&mut self, id: u64, of_type: usize) {
-        if let Some(types) = self.word(id / WORD) {
-            types[of_type] &= !(1 << (id % WORD));
+        if self.blocks.is_empty() {
+            self.first_block = block;
+        }
+        while block >= self.first_block + self.blocks.len() as u64 {
+            self.blocks.push_back([0; 3]);
+        }
+        while block < self.first_block {
+            self.blocks.push_front([0; 3]);
+            self.first_block -= 1;
+        }
+        if let Some(types) = at(&mut self.blocks, self.first_block, block) {
+            types[of_type] += 1;
         }
     }
 
-    fn word(&mut self, word: u64) -> Option<&mut [u64; 3]> {
-        self.words.get_mut(usize::try_from(word.checked_sub(self.first)?).ok()?)
+    /// A session that came has gone.
+    pub(crate) fn leave(&mut self, id: u64, of_type: usize) {
+        if let Some(types) = at(&mut self.words, self.first_word, id / WORD) {
+            types[of_type] &= !(1 << (id % WORD));
+        }
+        if let Some(types) = at(&mut self.blocks, self.first_block, id / BLOCK) {
+            types[of_type] = types[of_type].saturating_sub(1);
+        }
+        while self.blocks.front() == Some(&[0; 3]) {
+            self.blocks.pop_front();
+            self.first_block += 1;
+        }
     }
 
-    /// How many sessions, of one type or of all, have ids above this one; `None` if not all of them are followed. Costs a look
-    /// at each 64 ids.
-    pub(crate) fn count_above(&self, id: u64, of_type: Option<usize>) -> Option<u64> {
-        let from = id + 1;
-        let begin = usize::try_from((from / WORD).checked_sub(self.first)?).ok()?;
-        let count = |types: &[u64; 3], mask: u64| match of_type {
-            Some(one) => (types[one] & mask).count_ones(),
-            None => types.iter().map(|ids| (ids & mask).count_ones()).sum(),
+    /// How many sessions, of one type or of all, have ids above this one. Costs a look at each block above it; where single ids
+    /// are not followed any more, `type_of` tells which of up to a thousand are there.
+    pub(crate) fn count_above(&self, id: u64, of_type: Option<usize>, type_of: impl Fn(u64) -> Option<usize>) -> u64 {
+        let from = id.saturating_add(1);
+        let block = from / BLOCK;
+        let Some(begin) = block.checked_sub(self.first_block) else {
+            return self.blocks.iter().map(|types| count(types, of_type)).sum();
         };
-        // In the first word, only those from there on.
-        let masks = std::iter::once(u64::MAX << (from % WORD)).chain(std::iter::repeat(u64::MAX));
-        Some(self.words.iter().skip(begin).zip(masks).map(|(types, mask)| u64::from(count(types, mask))).sum())
+        if begin >= self.blocks.len() as u64 {
+            return 0;
+        }
+        let of_blocks = self.blocks.iter().skip(begin as usize + 1).map(|types| count(types, of_type));
+        let end = (block + 1) * BLOCK;
+        let in_block = match (from / WORD).checked_sub(self.first_word) {
+            Some(first) => {
+                // Of the first word only those from there on.
+                let masks = [u64::MAX << (from % WORD)].into_iter().chain(std::iter::repeat(u64::MAX));
+                let words = self.words.iter().skip(first as usize).take((end / WORD - from / WORD) as usize);
+                words.zip(masks).map(|(types, mask)| count(&types.map(|ids| (ids & mask).count_ones()), of_type)).sum()
+            }
+            None => {
+                let types = (from..end).filter_map(type_of);
+                types.filter(|one| of_type.is_none_or(|of_type| of_type == *one)).count() as u64
+            }
+        };
+        in_block + of_blocks.sum::<u64>()
     }
+}
+
+fn count(types: &[u32; 3], of_type: Option<usize>) -> u64 {
+    of_type.map_or_else(|| types.iter().copied().map(u64::from).sum(), |one| u64::from(types[one]))
+}
+
+fn at<T>(all: &mut VecDeque<T>, first: u64, number: u64) -> Option<&mut T> {
+    all.get_mut(usize::try_from(number.checked_sub(first)?).ok()?)
 }
 
 #[cfg(test)]
@@ -78,32 +117,37 @@ mod tests {
     proptest! {
         #[test]
         fn those_above_an_id_are_those_that_are_there(
-            newest in 0_u64..3_000,
-            steps in proptest::collection::vec((0_u64..400, 0_usize..3, any::<bool>()), 0..60),
+            loaded in proptest::collection::btree_map(0_u64..6_000, 0_usize..3, 0..40),
+            is_backwards in any::<bool>(),
+            steps in proptest::collection::vec((0_u64..700, 0_usize..3, any::<bool>()), 0..60),
         ) {
-            let (mut newcomers, mut there, mut next) = (Newcomers::since(newest), BTreeMap::new(), newest + 1);
+            let newest = loaded.keys().last().copied().unwrap_or_default();
+            let mut newcomers = Newcomers::since(newest);
+            let enter = |(id, of_type): (&u64, &usize)| newcomers.enter(*id, *of_type);
+            if is_backwards { loaded.iter().rev().for_each(enter) } else { loaded.iter().for_each(enter) }
+            let (mut there, mut next): (BTreeMap<u64, usize>, _) = (loaded, newest + 1);
             for (number, of_type, enters) in steps {
                 if enters {
                     // Sometimes ids are handed out to nobody.
-                    next += number / 10;
+                    next += number;
                     newcomers.enter(next, of_type);
                     there.insert(next, of_type);
                     next += 1;
-                } else if let Some((id, of_type)) = there.iter().nth(number as usize).map(|(id, of_type)| (*id, *of_type)) {
+                } else if let Some((id, of_type)) = there.iter().nth(number as usize % 50).map(|(id, one)| (*id, *one)) {
                     newcomers.leave(id, of_type);
                     there.remove(&id);
                 }
-                let ids = [newest + 5_000, newest + 2_000, 1_500, 900, number, 1].map(|back| (next + 5).saturating_sub(back));
-                for id in ids {
+                let back = [9_000, 5_000, 3_000, 2_200, 2_000, 900, number, 1].map(|back| (next + 5).saturating_sub(back));
+                for id in back.into_iter().chain([u64::MAX]) {
                     for of_type in [None, Some(0), Some(1), Some(2)] {
                         let is_meant = |(_, other): &(&u64, &usize)| of_type.is_none_or(|one| one == **other);
-                        let expected = there.range(id + 1..).filter(is_meant).count() as u64;
-                        let counted = newcomers.count_above(id, of_type);
-                        prop_assert!(counted.is_none_or(|counted| counted == expected), "{counted:?} {expected}");
-                        prop_assert!(counted.is_some() || id + FOLLOWED < next + WORD);
+                        let expected = there.range(id.saturating_add(1)..).filter(is_meant).count() as u64;
+                        let counted = newcomers.count_above(id, of_type, |id| there.get(&id).copied());
+                        prop_assert_eq!(counted, expected);
                     }
                 }
             }
+            prop_assert!(newcomers.words.len() as u64 <= FOLLOWED / WORD);
         }
     }
 }

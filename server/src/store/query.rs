@@ -98,10 +98,8 @@ pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId, now:
         return 0;
     }
     let of_type = filter.session_type.map(SessionType::index);
-    if !filter.has_search()
-        && let Some(count) = table.count_above(as_of, of_type)
-    {
-        return count;
+    if !filter.has_search() {
+        return table.count_above(as_of, of_type);
     }
     let matcher = Matcher::new(table, filter, now);
     let newest = table.newest_id().0;
@@ -254,8 +252,12 @@ mod tests {
             table.remove(table.find(SessionId(id)).unwrap());
         }
         for as_of in 0..=101_u64 {
-            let newer = count_newer(&table, &Filter::default(), SessionId(as_of), Timestamp::default());
-            assert_eq!(newer, (as_of + 1..=100).filter(|id| id.is_multiple_of(4)).count() as u64, "newer than {as_of}");
+            for search in ["", "anna"] {
+                let filter = Filter { session_type: None, search: search.to_owned() };
+                let newer = count_newer(&table, &filter, SessionId(as_of), Timestamp::default());
+                let expected = (as_of + 1..=100).filter(|id| id.is_multiple_of(4)).count() as u64;
+                assert_eq!(newer, expected, "newer than {as_of}, {search}");
+            }
         }
         assert_eq!(count_newer(&table, &Filter::default(), SessionId(u64::MAX), Timestamp::default()), 0);
     }

@@ -1,16 +1,12 @@
 //! Rows as messages have them, each written once for all views that show it, and again only when it changes.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    hint::black_box,
-    mem,
-    ops::Range,
-};
+use std::{hash::RandomState, hint::black_box, mem, ops::Range};
 
 use app::{session::SessionId, wire};
 use hashbrown::HashTable;
 
 use super::{
+    bits,
     table::{Slot, Table, hash_of_id},
     written::{BorrowedSession, RowMark, Rows},
 };
@@ -29,17 +25,19 @@ pub(crate) struct RowCache {
     before: Kept,
     /// The bytes of the rows that have been read in this round, those of each view. None between rounds.
     shown: Option<usize>,
+    /// How many bytes there were when only what was shown was kept: rows that many views show count once.
+    least: usize,
     /// How many bytes a round goes on with. When twice as many have piled up before it, all are dropped.
     most: usize,
     /// Where the next row most likely stands: behind the last, in what is kept and in what was before.
     next: usize,
     next_before: usize,
-    marks: RandomState,
-    /// The slots of the view that was read last, and where their rows stand.
-    slots: Vec<Slot>,
-    places: Vec<Option<usize>>,
-    read_marks: Vec<RowMark>,
-    read_spans: Vec<Range<usize>>,
+    hash_key: RandomState,
+    /// Room for what a view is read by: its slots and where their rows stand.
+    wanted: Vec<(Slot, Option<usize>)>,
+    /// The view that was read last.
+    marks: Vec<RowMark>,
+    spans: Vec<Range<usize>>,
 }
 
 /// Rows in the order in which they were written, which is mostly that in which they are shown: the next row is nearly always
@@ -73,86 +71,96 @@ impl RowCache {
 
     /// Ends a round.
     pub(crate) fn end_round(&mut self) {
-        self.before = Kept::default();
-        self.most = 2 * self.shown.take().unwrap_or_default() + SLACK;
+        if !mem::take(&mut self.before).rows.is_empty() {
+            self.least = self.kept.bytes.len();
+        }
+        self.most = 2 * self.shown.take().unwrap_or_default().min(self.least) + SLACK;
     }
 
-    /// The rows of these slots.
+    /// The rows of these slots, which are all different.
     pub(super) fn read(&mut self, table: &Table, slots: &[Slot]) -> Rows<'_> {
         self.forget_changed(table);
-        self.find_or_write(table, slots);
+        self.wanted.clear();
+        for slot in slots {
+            let place = self.find(*slot);
+            self.wanted.push((*slot, place));
+        }
+        self.write_missing(table);
         self.found()
     }
 
-    /// The rows of those of these sessions that are there.
+    /// The rows of those of these sessions that are there. They are all different.
     pub(super) fn read_sessions(&mut self, table: &Table, ids: &[SessionId]) -> Rows<'_> {
         self.forget_changed(table);
-        let mut slots = mem::take(&mut self.slots);
-        slots.clear();
-        let mut next = self.next;
+        self.wanted.clear();
         for id in ids {
-            // The row behind the last, or the one behind that which is not this session's any more.
-            let known = [next, next + 1].into_iter().find_map(|row| Some((row, self.kept.slot_of(row, *id)?)));
-            next = known.map_or(next, |(row, _)| row + 1);
-            slots.extend(known.map(|(_, slot)| slot).or_else(|| table.find(*id)));
+            match self.kept.slot_of(self.next, *id) {
+                Some(slot) => {
+                    self.wanted.push((slot, Some(self.next)));
+                    self.next += 1;
+                }
+                None => {
+                    let Some(slot) = table.find(*id) else { continue };
+                    let place = self.find(slot);
+                    self.wanted.push((slot, place));
+                }
+            }
         }
-        self.find_or_write(table, &slots);
-        self.slots = slots;
+        self.write_missing(table);
         self.found()
     }
 
     /// Lets go of the rows that are not what they were.
     fn forget_changed(&mut self, table: &Table) {
-        table.take_changed(|slot| {
-            self.kept.forget(slot);
-            self.before.forget(slot);
+        let Self { kept, before, .. } = self;
+        let is_empty = kept.rows.is_empty() && before.rows.is_empty();
+        table.take_changed(|position, changed| {
+            if !is_empty {
+                bits::slots(position, changed).for_each(|slot| {
+                    kept.forget(slot);
+                    before.forget(slot);
+                });
+            }
         });
         if self.shown.is_none() && self.kept.bytes.len() > self.most.max(SLACK) * 2 {
             self.kept = Kept::default();
         }
     }
 
-    /// Finds where the rows of these slots stand, and writes those that are not there.
-    fn find_or_write(&mut self, table: &Table, slots: &[Slot]) {
-        let mut places = mem::take(&mut self.places);
-        places.clear();
-        let mut is_all = true;
-        for slot in slots {
-            let place = self.kept.find(self.next, *slot).or_else(|| self.take_over(*slot));
-            self.next = place.map_or(self.next, |row| row + 1);
-            is_all &= place.is_some();
-            places.push(place);
-        }
-        if !is_all {
-            fetch(table, slots.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(slot, _)| *slot));
-            for (slot, place) in slots.iter().zip(&mut places).filter(|(_, place)| place.is_none()) {
-                // Whoever asks may name a session twice.
-                *place = self.kept.find(self.next, *slot).or_else(|| Some(self.write(table, *slot)));
-            }
-        }
-        self.places = places;
+    /// Where the row of a slot stands.
+    fn find(&mut self, slot: Slot) -> Option<usize> {
+        let place = self.kept.find(self.next, slot).or_else(|| self.take_over(slot))?;
+        self.next = place + 1;
+        Some(place)
     }
 
-    /// Writes the row of a slot.
-    fn write(&mut self, table: &Table, slot: Slot) -> usize {
-        let session = BorrowedSession::of(table, slot);
-        let mark = |bytes: &[u8]| RowMark { id: session.id, mark: self.marks.hash_one(bytes) };
-        self.kept.add(slot, |bytes| wire::append(&session, bytes), mark)
+    /// Writes the rows that are nowhere.
+    fn write_missing(&mut self, table: &Table) {
+        let Self { kept, wanted, hash_key, .. } = self;
+        let is_missing = |place: &Option<usize>| place.is_none();
+        if !wanted.iter().any(|(_, place)| is_missing(place)) {
+            return;
+        }
+        fetch(table, wanted.iter().filter(|(_, place)| is_missing(place)).map(|(slot, _)| *slot));
+        for (slot, place) in wanted.iter_mut().filter(|(_, place)| is_missing(place)) {
+            let session = BorrowedSession::of(table, *slot);
+            let mark = |bytes: &[u8]| RowMark::new(session.id, bytes, hash_key);
+            *place = Some(kept.add(*slot, |bytes| wire::append(&session, bytes), mark));
+        }
     }
 
-    /// The rows that were found.
+    /// The rows that are wanted.
     fn found(&mut self) -> Rows<'_> {
-        let Self { kept, places, read_marks, read_spans, shown, .. } = self;
-        read_marks.clear();
-        read_spans.clear();
-        for place in places.iter().flatten() {
-            let row = &kept.rows[*place];
-            read_marks.push(row.mark);
-            read_spans.push(row.span.clone());
+        let Self { kept, wanted, marks, spans, shown, .. } = self;
+        marks.clear();
+        spans.clear();
+        for row in wanted.iter().filter_map(|(_, place)| Some(&kept.rows[(*place)?])) {
+            marks.push(row.mark);
+            spans.push(row.span.clone());
         }
-        let bytes = || read_spans.iter().map(Range::len).sum::<usize>();
+        let bytes = || spans.iter().map(Range::len).sum::<usize>();
         *shown = shown.map(|shown| shown + bytes());
-        Rows::new(read_marks, read_spans, &kept.bytes)
+        Rows::new(marks, spans, &kept.bytes)
     }
 
     /// Copies a row from those of before.
@@ -256,7 +264,7 @@ mod tests {
             2 => (any::<Index>(), ".{0,9}").prop_map(|(which, name)| Step::Replace(which, name)),
             2 => (any::<Index>(), any::<std::net::IpAddr>(), "[ab]").prop_map(|(which, ip, agent)| Step::Move(which, ip, agent)),
             4 => vec(any::<Index>(), 0..12).prop_map(Step::Read),
-            4 => vec(0_u64..16, 0..12).prop_map(Step::ReadSessions),
+            4 => proptest::collection::btree_set(0_u64..16, 0..12).prop_map(|ids| Step::ReadSessions(ids.into_iter().rev().collect())),
             1 => Just(Step::BeginRound),
             1 => Just(Step::EndRound),
         ]
@@ -301,14 +309,14 @@ mod tests {
                         let mut seen = std::collections::HashSet::new();
                         slots.retain(|slot| seen.insert(*slot));
                         let fresh: Vec<Session> = slots.iter().map(|slot| table.session(*slot)).collect();
-                        let fresh = WrittenRows::of(&fresh, &cache.marks);
+                        let fresh = WrittenRows::of(&fresh, &cache.hash_key);
                         prop_assert_eq!(all(cache.read(&table, &slots)), all(fresh.rows()));
                     }
                     Step::ReadSessions(ids) => {
                         let ids: Vec<_> = ids.into_iter().map(SessionId).collect();
                         let there = ids.iter().filter_map(|id| table.find(*id));
                         let fresh: Vec<_> = there.map(|slot| table.session(slot)).collect();
-                        let fresh = WrittenRows::of(&fresh, &cache.marks);
+                        let fresh = WrittenRows::of(&fresh, &cache.hash_key);
                         prop_assert_eq!(all(cache.read_sessions(&table, &ids)), all(fresh.rows()));
                     }
                 }

@@ -11,7 +11,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread,
 };
@@ -24,7 +24,7 @@ use app::session::{
 
 use super::{
     addresses::Addresses,
-    bits,
+    bits::{self, SlotBits},
     dictionary::{DescribeAgent, Dictionary},
     ends::Ended,
     newcomers::Newcomers,
@@ -59,12 +59,10 @@ pub(crate) struct Table {
     last_active_at: Vec<AtomicU64>,
     /// One bit a slot: touched since its row was last written.
     touched: Vec<AtomicU64>,
-    /// One bit a slot: touched since its place in the order was last looked at.
-    moved: Vec<AtomicU64>,
-    has_moved: AtomicBool,
-    /// One bit a slot: what is shown of it has changed since that was last asked.
-    changed: Vec<AtomicU64>,
-    has_changed: AtomicBool,
+    /// Which slots were touched since their place in the order was last looked at.
+    moved: SlotBits,
+    /// Of which something else is shown than when that was last asked.
+    changed: SlotBits,
     order: Mutex<Order>,
     /// Of the few sessions that were made to be kept.
     standings: HashMap<Slot, Arc<Standing>>,
@@ -101,10 +99,8 @@ impl Table {
             created_at: Vec::new(),
             last_active_at: Vec::new(),
             touched: Vec::new(),
-            moved: Vec::new(),
-            has_moved: AtomicBool::new(false),
-            changed: Vec::new(),
-            has_changed: AtomicBool::new(false),
+            moved: SlotBits::default(),
+            changed: SlotBits::default(),
             order: Mutex::default(),
             standings: HashMap::new(),
             vacant: Vec::new(),
@@ -174,12 +170,12 @@ impl Table {
         self.user_agents.release(self.agents[at]);
         self.by_type[usize::from(self.types[at])] -= 1;
         *self.touched[at / WORD].get_mut() &= !bit(at);
-        *self.moved[at / WORD].get_mut() &= !bit(at);
+        self.moved.clear(slot);
         let Self { ids, types, order, .. } = self;
         order.get_mut().unwrap_or_else(PoisonError::into_inner).remove(slot, order::Columns { ids, types });
         self.newcomers.leave(ids[at], usize::from(types[at]));
         self.left.push(slot);
-        self.mark_changed(slot);
+        self.changed.set(slot);
         self.count_change();
         ended
     }
@@ -219,7 +215,7 @@ impl Table {
         self.user_agents.release(before);
         self.user_agents.forget(before);
         self.mark_touched(slot);
-        self.mark_changed(slot);
+        self.changed.set(slot);
         self.count_change();
     }
 
@@ -293,9 +289,9 @@ impl Table {
         Counts { active_users: self.usernames.len() as u64, by_type: self.by_type }
     }
 
-    /// How many sessions, of one type or of all, have ids above this one; `None` where it takes a look at each.
-    pub(crate) fn count_above(&self, id: SessionId, of_type: OfType) -> Option<u64> {
-        self.newcomers.count_above(id.0, of_type)
+    /// How many sessions, of one type or of all, have ids above this one; see [`Newcomers::count_above`].
+    pub(crate) fn count_above(&self, id: SessionId, of_type: OfType) -> u64 {
+        self.newcomers.count_above(id.0, of_type, |id| Some(self.type_index(self.find(SessionId(id))?)))
     }
 
     /// The newest id handed out, whether or not its session is still here.
@@ -372,8 +368,8 @@ impl Table {
         resize(&mut self.created_at, slots);
         resize(&mut self.last_active_at, slots);
         resize(&mut self.touched, slots / WORD);
-        resize(&mut self.moved, slots / WORD);
-        resize(&mut self.changed, slots / WORD);
+        self.moved.grow(slots / WORD);
+        self.changed.grow(slots / WORD);
         self.addresses.grow(slots);
         self.order.get_mut().unwrap_or_else(PoisonError::into_inner).grow(slots);
     }

@@ -36,9 +36,9 @@ pub(crate) struct WrittenRows {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RowMark {
     pub(crate) id: SessionId,
-    /// A hash of the row with a key that nobody knows: of two that differ it is the same once in 2^64 times, and nobody can
-    /// bring that about.
-    pub(super) mark: u64,
+    /// Of the row, with a key that nobody knows: two that differ have the same once in 2^64 times, and nobody can bring that
+    /// about.
+    hash: u64,
 }
 
 /// A [`Session`] whose parts are borrowed: it is written alike.
@@ -54,6 +54,13 @@ pub(super) struct BorrowedSession<'a> {
     created_at: u64,
     last_active_at: u64,
     standing: Option<&'a Standing>,
+}
+
+impl RowMark {
+    /// The mark of a row. Only marks of one key tell rows apart.
+    pub(super) fn new(id: SessionId, row: &[u8], hash_key: &RandomState) -> Self {
+        Self { id, hash: hash_key.hash_one(row) }
+    }
 }
 
 impl<'a> Rows<'a> {
@@ -74,13 +81,13 @@ impl<'a> Rows<'a> {
 }
 
 impl WrittenRows {
-    /// The rows of these sessions. Marks of one key only tell rows apart.
-    pub(crate) fn of(sessions: &[Session], key: &RandomState) -> Self {
+    /// The rows of these sessions; see [`RowMark::new`].
+    pub(crate) fn of(sessions: &[Session], hash_key: &RandomState) -> Self {
         let mut rows = Self::default();
         for session in sessions {
             let begin = rows.bytes.len();
             wire::append(session, &mut rows.bytes);
-            rows.marks.push(RowMark { id: session.id, mark: key.hash_one(&rows.bytes[begin..]) });
+            rows.marks.push(RowMark::new(session.id, &rows.bytes[begin..], hash_key));
             rows.spans.push(begin..rows.bytes.len());
         }
         rows

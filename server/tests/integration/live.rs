@@ -293,11 +293,14 @@ async fn a_message_that_cannot_be_read_closes_the_socket() {
     let address = listen(&server).await;
     let watch = wire::encode(&ClientMessage::Watch(everything()));
     let cut = watch[..watch.len() - 1].to_vec();
+    let held = Held { as_of: SessionId(9), first: 0, limit: 50, ids: [7, 8, 7].map(SessionId).to_vec() };
+    let twice = wire::encode(&ClientMessage::Watch(View { held: Some(held), ..everything() }));
     let mut other_release = watch;
     other_release[0] ^= 1;
     for (message, code) in [
         (Message::text("{}"), 1003),
         (Message::binary(cut), 1008),
+        (Message::binary(twice), 1008),
         (Message::binary(wire::encode(&99_u8)), 1008),
         (Message::binary(other_release), CLOSE_OTHER_VERSION),
     ] {
@@ -433,8 +436,7 @@ async fn whoever_reads_by_fits_and_starts_ends_up_with_what_a_fresh_read_gives()
         there.push(server.signed_in("anna", session_type).await);
     }
     let ids: Vec<_> = there.iter().map(|asker: &Asker<'_>| SessionId(asker.id)).collect();
-    // Whoever holds rows may say what they like.
-    let odd = [ids[4], ids[1], SessionId(9_999), ids[4]].to_vec();
+    let odd = [ids[4], ids[1], SessionId(9_999), ids[7]].to_vec();
     let held = |query: &str, as_of: SessionId, ids: Vec<SessionId>| View {
         held: Some(Held { as_of, first: 0, limit: 50, ids }),
         ..list(query)

@@ -24,13 +24,8 @@ impl Table {
         let moved = self.last_active_at[at].fetch_max(now.as_millis(), Ordering::Relaxed) < now.as_millis();
         if moved {
             self.mark_touched(slot);
-            self.mark_changed(slot);
-            let at = slot as usize;
-            // In one order with what a page does: one of the two sees the other.
-            self.moved[at / WORD].fetch_or(bit(at), Ordering::SeqCst);
-            if !self.has_moved.load(Ordering::SeqCst) {
-                self.has_moved.store(true, Ordering::SeqCst);
-            }
+            self.changed.set(slot);
+            self.moved.set(slot);
         }
         moved
     }
@@ -49,16 +44,11 @@ impl Table {
 
     fn settled(&self) -> MutexGuard<'_, Order> {
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        // A touch that sets it again after this has its bit seen below, or at the next page.
-        if self.has_moved.swap(false, Ordering::SeqCst) {
-            for (position, word) in self.moved.iter().enumerate() {
-                if word.load(Ordering::SeqCst) != 0 {
-                    for slot in bits::slots(position, word.swap(0, Ordering::SeqCst)) {
-                        order.settle(slot, self.last_active_at(slot).as_millis(), self.order_columns());
-                    }
-                }
+        self.moved.take(|position, moved| {
+            for slot in bits::slots(position, moved) {
+                order.settle(slot, self.last_active_at(slot).as_millis(), self.order_columns());
             }
-        }
+        });
         order
     }
 
@@ -73,26 +63,10 @@ impl Table {
         self.touched[at / WORD].fetch_or(bit(at), Ordering::Release);
     }
 
-    /// Notes that what is shown of a slot is not what it was.
-    pub(super) fn mark_changed(&self, slot: Slot) {
-        let at = slot as usize;
-        // As with what has moved.
-        self.changed[at / WORD].fetch_or(bit(at), Ordering::SeqCst);
-        if !self.has_changed.load(Ordering::SeqCst) {
-            self.has_changed.store(true, Ordering::SeqCst);
-        }
-    }
-
     /// Takes the slots of which something else is shown than when this was last asked: another last activity, client or
-    /// session, or none. There is one who asks.
-    pub(crate) fn take_changed(&self, mut each: impl FnMut(Slot)) {
-        if self.has_changed.swap(false, Ordering::SeqCst) {
-            for (position, word) in self.changed.iter().enumerate() {
-                if word.load(Ordering::SeqCst) != 0 {
-                    bits::slots(position, word.swap(0, Ordering::SeqCst)).for_each(&mut each);
-                }
-            }
-        }
+    /// session, or none. Words of bits, as [`bits::slots`] reads them. There is one who asks.
+    pub(crate) fn take_changed(&self, each: impl FnMut(usize, u64)) {
+        self.changed.take(each);
     }
 
     /// Takes rows that were touched since they were last taken: from a position on, and once there are `enough`, no
