@@ -153,15 +153,19 @@ impl Frame {
 
     /// Becomes the next frame, unless a tab could see no difference; whether it did.
     pub(super) fn advance(&mut self, reading: &Reading<'_>) -> bool {
-        let is_same = self.shows(reading);
-        if !is_same {
-            self.head.clone_from(reading.head);
+        if self.shows(reading) {
+            return false;
+        }
+        self.number += 1;
+        self.head.clone_from(reading.head);
+        self.change.clear();
+        // Most frames of rows that are held tell of other numbers only.
+        if self.rows != reading.rows.marks() {
             self.change.find(&self.rows, reading.rows.marks());
             self.rows.clear();
             self.rows.extend_from_slice(reading.rows.marks());
-            self.number += 1;
         }
-        !is_same
+        true
     }
 
     /// The sessions that it shows.
@@ -171,11 +175,15 @@ impl Frame {
 }
 
 impl Change {
+    fn clear(&mut self) {
+        self.has_other_order = false;
+        self.changed.clear();
+    }
+
     /// Finds what has happened between two states. Rows move together: the next is nearly always the one behind the last that was
     /// found. Of those that are new few cost a look at all.
     fn find(&mut self, before: &[RowMark], after: &[RowMark]) {
         let Self { has_other_order, changed } = self;
-        changed.clear();
         // Sessions that were signed in one after the other have ids that follow each other: few share the last byte.
         let mut may_be_known = [false; 256];
         before.iter().for_each(|row| may_be_known[usize::from(row.id.0 as u8)] = true);

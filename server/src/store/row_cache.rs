@@ -33,8 +33,9 @@ pub(crate) struct RowCache {
     next: usize,
     next_before: usize,
     hash_key: RandomState,
-    /// Room for what a view is read by: its slots and where their rows stand.
-    wanted: Vec<(Slot, Option<usize>)>,
+    /// Where the rows of the view stand that is being read, and which of them, by number and slot, stand nowhere yet.
+    places: Vec<usize>,
+    missing: Vec<(usize, Slot)>,
     /// The view that was read last.
     marks: Vec<RowMark>,
     spans: Vec<Range<usize>>,
@@ -80,11 +81,7 @@ impl RowCache {
     /// The rows of these slots, which are all different.
     pub(super) fn read(&mut self, table: &Table, slots: &[Slot]) -> Rows<'_> {
         self.forget_changed(table);
-        self.wanted.clear();
-        for slot in slots {
-            let place = self.find(*slot);
-            self.wanted.push((*slot, place));
-        }
+        slots.iter().for_each(|slot| self.find(*slot));
         self.write_missing(table);
         self.found()
     }
@@ -92,18 +89,12 @@ impl RowCache {
     /// The rows of those of these sessions that are there. They are all different.
     pub(super) fn read_sessions(&mut self, table: &Table, ids: &[SessionId]) -> Rows<'_> {
         self.forget_changed(table);
-        self.wanted.clear();
         for id in ids {
-            match self.kept.slot_of(self.next, *id) {
-                Some(slot) => {
-                    self.wanted.push((slot, Some(self.next)));
-                    self.next += 1;
-                }
-                None => {
-                    let Some(slot) = table.find(*id) else { continue };
-                    let place = self.find(slot);
-                    self.wanted.push((slot, place));
-                }
+            if self.kept.is_of(self.next, *id) {
+                self.places.push(self.next);
+                self.next += 1;
+            } else if let Some(slot) = table.find(*id) {
+                self.find(slot);
             }
         }
         self.write_missing(table);
@@ -127,34 +118,40 @@ impl RowCache {
         }
     }
 
-    /// Where the row of a slot stands.
-    fn find(&mut self, slot: Slot) -> Option<usize> {
-        let place = self.kept.find(self.next, slot).or_else(|| self.take_over(slot))?;
-        self.next = place + 1;
-        Some(place)
+    /// Finds where the row of a slot stands.
+    fn find(&mut self, slot: Slot) {
+        match self.kept.find(self.next, slot).or_else(|| self.take_over(slot)) {
+            Some(place) => {
+                self.places.push(place);
+                self.next = place + 1;
+            }
+            None => {
+                self.missing.push((self.places.len(), slot));
+                self.places.push(usize::MAX);
+            }
+        }
     }
 
-    /// Writes the rows that are nowhere.
+    /// Writes the rows that stand nowhere.
     fn write_missing(&mut self, table: &Table) {
-        let Self { kept, wanted, hash_key, .. } = self;
-        let is_missing = |place: &Option<usize>| place.is_none();
-        if !wanted.iter().any(|(_, place)| is_missing(place)) {
+        let Self { kept, places, missing, hash_key, .. } = self;
+        if missing.is_empty() {
             return;
         }
-        fetch(table, wanted.iter().filter(|(_, place)| is_missing(place)).map(|(slot, _)| *slot));
-        for (slot, place) in wanted.iter_mut().filter(|(_, place)| is_missing(place)) {
-            let session = BorrowedSession::of(table, *slot);
+        fetch(table, missing.iter().map(|(_, slot)| *slot));
+        for (number, slot) in missing.drain(..) {
+            let session = BorrowedSession::of(table, slot);
             let mark = |bytes: &[u8]| RowMark::new(session.id, bytes, hash_key);
-            *place = Some(kept.add(*slot, |bytes| wire::append(&session, bytes), mark));
+            places[number] = kept.add(slot, |bytes| wire::append(&session, bytes), mark);
         }
     }
 
-    /// The rows that are wanted.
+    /// The rows that were found.
     fn found(&mut self) -> Rows<'_> {
-        let Self { kept, wanted, marks, spans, shown, .. } = self;
+        let Self { kept, places, marks, spans, shown, .. } = self;
         marks.clear();
         spans.clear();
-        for row in wanted.iter().filter_map(|(_, place)| Some(&kept.rows[(*place)?])) {
+        for row in places.drain(..).map(|place| &kept.rows[place]) {
             marks.push(row.mark);
             spans.push(row.span.clone());
         }
@@ -201,9 +198,9 @@ impl Kept {
         self.by_slot.find(hash_of(slot), |row| self.rows[*row].slot == Some(slot)).copied()
     }
 
-    /// The slot of a row, if it is that of this session and as it was.
-    fn slot_of(&self, row: usize, id: SessionId) -> Option<Slot> {
-        self.rows.get(row).filter(|row| row.mark.id == id)?.slot
+    /// Whether a row is that of this session, and as it was.
+    fn is_of(&self, row: usize, id: SessionId) -> bool {
+        self.rows.get(row).is_some_and(|row| row.mark.id == id && row.slot.is_some())
     }
 
     /// Adds the row of a slot that has none.
