@@ -52,6 +52,8 @@ struct Seat {
     /// Whether it is told yet.
     is_open: bool,
     sent: Sent,
+    /// Whether it had read what it was sent, when that was looked at last.
+    is_free: bool,
     /// What it is about to be sent.
     wanted: Option<Message>,
 }
@@ -98,7 +100,15 @@ impl ShownView {
         let mut shown = self.lock();
         shown.came += 1;
         let number = shown.came;
-        shown.seats.push(Seat { number, session, outlet, is_open: false, sent: Sent::Nothing, wanted: None });
+        shown.seats.push(Seat {
+            number,
+            session,
+            outlet,
+            is_open: false,
+            sent: Sent::Nothing,
+            is_free: true,
+            wanted: None,
+        });
         Place { view: self.clone(), seat: number }
     }
 
@@ -120,6 +130,7 @@ impl ShownView {
     pub(super) fn renew(&self) {
         let Some(view) = self.watched.read_at_once() else { return };
         let Shown { frame, seats, .. } = &mut *self.lock();
+        seats.iter_mut().for_each(Seat::look);
         let messages = self.at_once.read(view, self.key, |reading| {
             frame.advance(reading);
             seats.iter_mut().for_each(|seat| seat.have_written(frame, reading));
@@ -136,6 +147,7 @@ impl ShownView {
             return;
         }
         *kept = next;
+        seats.iter_mut().for_each(Seat::look);
         let mut reading = kept.reading();
         frame.advance(&reading);
         seats.iter_mut().for_each(|seat| seat.have_written(frame, &mut reading));
@@ -149,13 +161,19 @@ impl ShownView {
 }
 
 impl Seat {
+    /// Looks whether the tab has read what it was sent. Before a view is read: a socket that is being written to is not to keep
+    /// all others waiting.
+    fn look(&mut self) {
+        self.is_free = self.outlet.is_free();
+    }
+
     /// Has the message written that leads the tab to the newest frame, which is this state: a patch if it has the one before. It
     /// wants none if it has that frame, or has not read what it was sent last: never a backlog.
     fn have_written(&mut self, frame: &Frame, reading: &mut Reading<'_>) {
         let is_told = !self.is_open || self.sent == Sent::Frame(frame.number);
         let is_next = frame.number.checked_sub(1).is_some_and(|before| self.sent == Sent::Frame(before));
         let message = if is_next { Message::Patch } else { Message::Snapshot };
-        self.wanted = (!is_told && self.outlet.is_free()).then_some(message);
+        self.wanted = (!is_told && self.is_free).then_some(message);
         match self.wanted {
             Some(message) => reading.write(message, frame),
             None if is_told => {}
@@ -184,23 +202,24 @@ impl Seat {
 impl Place {
     /// Shows the view from now on, from its newest state.
     pub(super) fn open(&self) {
-        self.with_seat(|seat| seat.is_open = true);
+        self.with_seat(true);
     }
 
-    /// Sends the newest state to a tab that has read what it was sent last, if it has missed a frame since.
+    /// Sends the newest frame to a tab that has read what it was sent last, if it has missed one since.
     pub(super) fn catch_up(&self) {
-        self.with_seat(|_| ());
+        self.with_seat(false);
     }
 
-    fn with_seat(&self, change: impl FnOnce(&mut Seat)) {
+    fn with_seat(&self, opens: bool) {
         let view = &self.view;
         let Shown { frame, kept, seats, .. } = &mut *view.lock();
         let Some(place) = seats.iter().position(|seat| seat.number == self.seat) else { return };
-        change(&mut seats[place]);
+        seats[place].is_open |= opens;
         let newest = frame.number;
         if matches!(seats[place].sent, Sent::Frame(sent) | Sent::Apart(sent) if sent == newest) {
             return;
         }
+        seats[place].look();
         let Some(list) = view.watched.read_at_once() else {
             seats[place].have_written(frame, &mut kept.reading());
             seats[place].tell(frame, kept.messages(), &view.store);
@@ -215,8 +234,11 @@ impl Place {
             }
             is_frame = frame.shows(reading);
             // A patch would lead to the frame.
-            seats[place].sent = Sent::Nothing;
-            seats[place].have_written(frame, reading);
+            (seats[place].sent, seats[place].wanted) = (Sent::Nothing, None);
+            // Who has been shown something waits for the next round, too, and goes on from its frame.
+            if is_frame || opens {
+                seats[place].have_written(frame, reading);
+            }
         });
         let seat = &mut seats[place];
         seat.tell(frame, &messages, &view.store);

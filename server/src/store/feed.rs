@@ -48,14 +48,15 @@ impl Feed {
 
     /// Notes that a session was touched. Called for every accepted request, so it writes only when it must.
     pub(crate) fn note_touch(&self) {
-        if !self.touched.load(Ordering::Relaxed) {
-            self.touched.store(true, Ordering::Relaxed);
+        // In one order with what takes it, as the bits of what has changed.
+        if !self.touched.load(Ordering::SeqCst) {
+            self.touched.store(true, Ordering::SeqCst);
         }
     }
 
     /// Whether a session was touched since this was last asked.
     pub(crate) fn take_touched(&self) -> bool {
-        self.touched.swap(false, Ordering::Relaxed)
+        self.touched.swap(false, Ordering::SeqCst)
     }
 }
 

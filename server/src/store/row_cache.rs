@@ -25,8 +25,10 @@ pub(crate) struct RowCache {
     before: Kept,
     /// The bytes of the rows that have been read in this round, those of each view. None between rounds.
     shown: Option<usize>,
-    /// How many bytes there were when only what was shown was kept: rows that many views show count once.
-    least: usize,
+    /// How many bytes there were at the beginning of the round, and how many a round needs, as far as known: rows that many views
+    /// show count once.
+    began_with: usize,
+    needed: usize,
     /// How many bytes a round goes on with. When twice as many have piled up before it, all are dropped.
     most: usize,
     /// Where the next row most likely stands: behind the last, in what is kept and in what was before.
@@ -67,15 +69,16 @@ impl RowCache {
             let room = Kept::with_room(self.kept.rows.len(), self.kept.bytes.len());
             self.before = mem::replace(&mut self.kept, room);
         }
+        self.began_with = self.kept.bytes.len();
         (self.shown, self.next, self.next_before) = (Some(0), 0, 0);
     }
 
     /// Ends a round.
     pub(crate) fn end_round(&mut self) {
-        if !mem::take(&mut self.before).rows.is_empty() {
-            self.least = self.kept.bytes.len();
-        }
-        self.most = 2 * self.shown.take().unwrap_or_default().min(self.least) + SLACK;
+        let is_all = !mem::take(&mut self.before).rows.is_empty();
+        let added = self.kept.bytes.len().saturating_sub(self.began_with);
+        self.needed = if is_all { self.kept.bytes.len() } else { self.needed.max(added) };
+        self.most = 2 * self.shown.take().unwrap_or_default().min(self.needed) + SLACK;
     }
 
     /// The rows of these slots, which are all different.
@@ -93,8 +96,13 @@ impl RowCache {
             if self.kept.is_of(self.next, *id) {
                 self.places.push(self.next);
                 self.next += 1;
-            } else if let Some(slot) = table.find(*id) {
-                self.find(slot);
+            } else {
+                let behind = self.kept.stood_at(self.next, *id).then_some(self.next + 1);
+                if let Some(slot) = table.find(*id) {
+                    self.find(slot);
+                }
+                // The next is where it would be had this one not changed.
+                self.next = behind.unwrap_or(self.next);
             }
         }
         self.write_missing(table);
@@ -201,6 +209,11 @@ impl Kept {
     /// Whether a row is that of this session, and as it was.
     fn is_of(&self, row: usize, id: SessionId) -> bool {
         self.rows.get(row).is_some_and(|row| row.mark.id == id && row.slot.is_some())
+    }
+
+    /// Whether this was the row of a session before something else was to be shown.
+    fn stood_at(&self, row: usize, id: SessionId) -> bool {
+        self.rows.get(row).is_some_and(|row| row.mark.id == id)
     }
 
     /// Adds the row of a slot that has none.
@@ -341,6 +354,26 @@ mod tests {
             let slots: Vec<_> = (first * 1_000..first * 1_000 + 1_000).collect();
             let shown = bytes(cache.read(&table, &slots));
             assert!(cache.kept.bytes.len() <= 2 * SLACK + shown);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_kept_whatever_is_read_between_rounds() {
+        let mut table = Table::new(str::to_owned);
+        for id in 1..=10_000 {
+            table.insert(&row(id, &format!("user {id}")));
+        }
+        let mut cache = RowCache::default();
+        let shown: Vec<_> = (0..8_000).collect();
+        for round in 0..5 {
+            cache.begin_round();
+            let bytes = bytes(cache.read(&table, &shown));
+            assert!(bytes > 4 * SLACK);
+            cache.end_round();
+            let written = cache.kept.rows.len();
+            let between: Vec<_> = (8_000 + round * 40..8_040 + round * 40).collect();
+            cache.read(&table, &between);
+            assert_eq!(cache.kept.rows.len(), written + between.len(), "what is shown has been dropped");
         }
     }
 
