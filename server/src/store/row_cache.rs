@@ -343,12 +343,17 @@ mod tests {
         all(rows).1.concat().len()
     }
 
-    #[test]
-    fn what_is_read_between_rounds_does_not_pile_up() {
+    fn table_of(sessions: u64) -> Table {
         let mut table = Table::new(str::to_owned);
-        for id in 1..=10_000 {
+        for id in 1..=sessions {
             table.insert(&row(id, &format!("user {id}")));
         }
+        table
+    }
+
+    #[test]
+    fn what_is_read_between_rounds_does_not_pile_up() {
+        let table = table_of(10_000);
         let mut cache = RowCache::default();
         for first in 0..10 {
             let slots: Vec<_> = (first * 1_000..first * 1_000 + 1_000).collect();
@@ -359,10 +364,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_kept_whatever_is_read_between_rounds() {
-        let mut table = Table::new(str::to_owned);
-        for id in 1..=10_000 {
-            table.insert(&row(id, &format!("user {id}")));
-        }
+        let table = table_of(10_000);
         let mut cache = RowCache::default();
         let shown: Vec<_> = (0..8_000).collect();
         for round in 0..5 {
@@ -379,10 +381,7 @@ mod tests {
 
     #[test]
     fn what_nobody_shows_any_more_is_let_go_of() {
-        let mut table = Table::new(str::to_owned);
-        for id in 1..=4_000 {
-            table.insert(&row(id, &format!("user {id}")));
-        }
+        let table = table_of(4_000);
         let mut cache = RowCache::default();
         for round in 0..100 {
             cache.begin_round();
