@@ -32,10 +32,11 @@ struct Focus {
 impl List {
     /// Fits rows and empty heights to what the user has scrolled to.
     pub(in crate::pages::sessions) fn lay_out(self) {
+        let screen = browser::screen_height();
         let Some(viewport) = self.viewport() else {
             return;
         };
-        let grown = self.grow(scroll::rows_needed(Viewport { height: browser::screen_height(), ..viewport }));
+        let grown = self.grow(scroll::rows_needed(Viewport { height: screen, ..viewport }));
         let total = self.follower.with_value(Follower::total);
         self.laid_out.set_value(total);
         let window = scroll::window(viewport, total, self.limit() as usize);
@@ -77,7 +78,10 @@ impl List {
     /// Scrolls to the row that the address of the page names as the first.
     pub(super) fn scroll_to_first(self) {
         let first = self.first.get_untracked();
-        if let (1.., Some(viewport)) = (first, self.viewport()) {
+        if first == 0 {
+            return;
+        }
+        if let Some(viewport) = self.viewport() {
             let total = self.total.get_untracked();
             let offset = scroll::offset_of(first, viewport, total);
             let window = scroll::window(Viewport { offset, ..viewport }, total, self.limit() as usize);
@@ -89,12 +93,17 @@ impl List {
 
     /// What of the list is on the screen: it begins below the table's header, which stays at the upper edge.
     fn viewport(self) -> Option<Viewport> {
-        self.note_bar_height();
-        let (_, edge) = browser::extent(self.elements.head.get_untracked()?.as_ref());
+        // All is measured before anything is written: otherwise the browser would have to lay the page out twice.
         let (start, _) = browser::extent(self.elements.before.get_untracked()?.as_ref());
-        let edge = edge.max(0.0);
         let row_height = self.row_height().unwrap_or(ROW_HEIGHT);
-        let height = (browser::screen_height() - edge).max(row_height);
+        let head = self.elements.head.get_untracked()?;
+        let (top, mut edge) = browser::extent(head.as_ref());
+        let screen = browser::screen_height();
+        if self.note_bar_height(&head, top) {
+            edge = browser::extent(head.as_ref()).1;
+        }
+        let edge = edge.max(0.0);
+        let height = (screen - edge).max(row_height);
         Some(Viewport { offset: (edge - start).max(0.0), height, row_height })
     }
 
@@ -105,19 +114,21 @@ impl List {
     }
 
     /// The table's header stays right below the bar, however many lines that takes, and what is focused below both.
-    fn note_bar_height(self) {
+    /// Tells whether the header, which begins at `top`, may have moved.
+    fn note_bar_height(self, head: &HtmlElement, top: f64) -> bool {
         let Some(height) = self.elements.bar.get_untracked().map(|bar| f64::from(bar.offset_height())) else {
-            return;
+            return false;
         };
-        if self.bar_height.get_value() == height {
-            return;
+        let before = self.bar_height.get_value();
+        if before == height {
+            return false;
         }
         self.bar_height.set_value(height);
         let root = document().document_element().and_then(|root| root.dyn_into::<HtmlElement>().ok());
-        let head = self.elements.head.get_untracked();
-        for element in root.iter().chain(head.as_deref()) {
+        for element in root.iter().chain([head]) {
             set_pixels(element, "--bar-height", height);
         }
+        top <= before.max(height)
     }
 
     /// Adds places up to this many; tells whether it did.
