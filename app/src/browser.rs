@@ -34,6 +34,13 @@ pub(crate) fn minutes_behind_utc(at: Timestamp) -> i64 {
     Date::new(&JsValue::from_f64(at.as_millis() as f64)).get_timezone_offset() as i64
 }
 
+/// Keeps a value for the server, for a year.
+pub(crate) fn keep_cookie(name: &str, value: &str) {
+    let protection = if window().location().protocol().as_deref() == Ok("https:") { "; Secure" } else { "" };
+    let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax{protection}");
+    _ = Reflect::set(&document(), &"cookie".into(), &cookie.into());
+}
+
 /// Calls `action` again and again.
 pub(crate) fn every(millis: u32, action: impl FnMut() + 'static) {
     Interval::new(millis, action).forget();

@@ -16,7 +16,7 @@ use crate::{
     session::{
         Lifetimes, Session, SessionId, column::Columns, page::Page, query::SessionQuery, selection::DeletePreview,
     },
-    time::Timestamp,
+    time::{Timestamp, UtcOffset},
 };
 
 /// What one document shows.
@@ -105,6 +105,8 @@ pub struct SessionsData {
     pub columns: Columns,
     /// When the page was made.
     pub now: Timestamp,
+    /// In which time it is written.
+    pub utc_offset: UtcOffset,
     /// The deadlines of sessions.
     pub lifetimes: Lifetimes,
     /// A deletion to confirm, for browsers without JavaScript.
@@ -146,6 +148,8 @@ pub struct MySessionsData {
     pub current: SessionId,
     /// When the page was made.
     pub now: Timestamp,
+    /// In which time it is written.
+    pub utc_offset: UtcOffset,
     /// What the last form did.
     pub notice: Option<String>,
     /// The form for a new app password. Not carried to the browser's half, which has nothing to do with it.

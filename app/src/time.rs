@@ -3,9 +3,13 @@
 //! Formatting is ours because the browser half must stay small: a date library costs more bytes of WebAssembly than
 //! the table. The tests hold it against `jiff`.
 
+mod utc_offset;
+
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+pub use self::utc_offset::UtcOffset;
 
 /// An instant in UTC, in whole milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,8 +40,14 @@ impl Timestamp {
 
     /// `2026-11-23 23:04:05 UTC`, for people.
     pub fn in_words(self) -> String {
-        let [year, month, day, hour, minute, second] = self.fields();
-        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+        self.in_words_at(UtcOffset::default())
+    }
+
+    /// `2026-11-24 00:04:05 UTC+1`: the same instant where local time is that far ahead.
+    pub fn in_words_at(self, offset: UtcOffset) -> String {
+        let local = self.0.saturating_add_signed(offset.as_minutes() * 60_000);
+        let [year, month, day, hour, minute, second] = Self(local).fields();
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} {offset}")
     }
 
     /// RFC 3339 with milliseconds and `Z`, as [`Display`](fmt::Display) writes it; `None` after the year 9999.
@@ -133,6 +143,15 @@ mod tests {
             let theirs = jiff::Timestamp::from_millisecond(i64::try_from(millis).unwrap()).unwrap();
             prop_assert_eq!(Timestamp(millis).to_string(), format!("{theirs:.3}"));
         }
+    }
+
+    #[test]
+    fn an_instant_is_told_in_local_time() {
+        let at = Timestamp(1_795_475_045_000);
+        let told = |minutes| at.in_words_at(UtcOffset::from_minutes(minutes).unwrap());
+        assert_eq!(at.in_words(), "2026-11-23 23:04:05 UTC");
+        assert_eq!(told(60), "2026-11-24 00:04:05 UTC+1");
+        assert_eq!(told(-480), "2026-11-23 15:04:05 UTC-8");
     }
 
     #[test]

@@ -103,6 +103,25 @@ test("the last shown column stays", async ({ consoleOf }) => {
   await expect(address).toBeEnabled();
 });
 
+test("exact times are told in the time of the device, by the server too once it knows that", async ({
+  anotherBrowser,
+  server,
+}) => {
+  const page = await anotherBrowser({ timezoneId: "Asia/Kolkata" });
+  await signIn(page, "Admin", server.adminPassword);
+  const time = page.locator(".last_active time").first();
+  await expect(time).toHaveAttribute("title", /^\S+ \S+ UTC\+5:30$/);
+  const [title, instant] = [(await time.getAttribute("title"))!, (await time.getAttribute("datetime"))!];
+  expect(new Date(title.replace(" UTC+", "+0"))).toEqual(new Date(instant.replace(/\.\d+/, "")));
+  await expect(page.locator(".last_active .visually-hidden").first()).toHaveText(title);
+
+  for (const path of ["/account/sessions", "/reports/sessions"]) {
+    const html = await (await page.request.get(path)).text();
+    expect(html).toMatch(/<time [^>]*title="\S+ \S+ UTC\+5:30"/);
+    expect(html).not.toMatch(/<time [^>]*title="[^"]* UTC"/);
+  }
+});
+
 test("of column choices in quick succession the last one stays", async ({ consoleOf }) => {
   const erin = await consoleOf("erin");
   let sent = 0;

@@ -23,7 +23,12 @@ use http::StatusCode;
 use leptos::{nonce::Nonce, prelude::provide_context};
 use url::form_urlencoded;
 
-use crate::{assets, auth::authenticate::Presented, compression, state::AppState};
+use crate::{
+    assets,
+    auth::{authenticate::Presented, cookie::utc_offset},
+    compression,
+    state::AppState,
+};
 
 /// Renders a page for a request.
 pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode, page: PageData) -> Response {
@@ -84,6 +89,7 @@ pub async fn sessions(
         viewer: state.viewer(&asker),
         columns: state.sign_in.columns(&asker),
         now: state.sessions.now(),
+        utc_offset: utc_offset(request.headers()),
         lifetimes: *state.sessions.lifetimes(),
         problems: problems.iter().map(ToString::to_string).collect(),
         notice,
@@ -138,6 +144,7 @@ pub async fn render_my_sessions(
         sessions: state.sessions.own(asker),
         current: asker.session_id,
         now: state.sessions.now(),
+        utc_offset: utc_offset(request.headers()),
         notice,
         app_password,
         client_token,

@@ -5,12 +5,24 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::reactive::text;
-use crate::{browser, time::Timestamp};
+use crate::{
+    browser,
+    time::{Timestamp, UtcOffset},
+};
 
 /// How long after its last request a session counts as active.
 const ACTIVE: u64 = 60;
 /// How often it moves, in milliseconds.
 const SECOND: u32 = 1_000;
+
+/// In whose time instants are told exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Zone {
+    /// At the offset at which the server has written the page.
+    Written(UtcOffset),
+    /// In the device's time, whose offset may be another at another instant.
+    Device,
+}
 
 /// The server's clock, as the page knows it.
 #[derive(Clone, Copy)]
@@ -18,20 +30,24 @@ pub(crate) struct Clock {
     now: RwSignal<Timestamp>,
     /// Milliseconds by which the server's clock is ahead of the device's.
     ahead: StoredValue<i64>,
-    /// Whether instants are told in the device's time zone, which the server does not know.
-    local: RwSignal<bool>,
+    zone: RwSignal<Zone>,
 }
 
 impl Clock {
-    /// A clock that stands at the instant at which the page was made, so that both sides render the same.
-    pub(crate) fn new(now: Timestamp) -> Self {
-        Self { now: RwSignal::new(now), ahead: StoredValue::new(0), local: RwSignal::new(false) }
+    /// A clock that stands at the instant at which the page was made, in the zone in which it was: so both sides render
+    /// the same.
+    pub(crate) fn new(now: Timestamp, offset: UtcOffset) -> Self {
+        Self { now: RwSignal::new(now), ahead: StoredValue::new(0), zone: RwSignal::new(Zone::Written(offset)) }
     }
 
     /// Lets it run. In the browser only.
     pub(crate) fn start(self) {
         self.set(self.now.get_untracked());
-        self.local.set(true);
+        let here = Zone::Device.offset_at(browser::now());
+        if self.zone.get_untracked() != Zone::Written(here) {
+            browser::keep_cookie(UtcOffset::COOKIE, &here.as_minutes().to_string());
+        }
+        self.zone.set(Zone::Device);
         browser::every(SECOND, move || self.tick());
     }
 
@@ -57,28 +73,37 @@ impl Clock {
     /// Has whoever calls this called again whenever the clock moves.
     pub(crate) fn track(self) {
         self.now.track();
-        self.local.track();
+        self.zone.track();
     }
 
-    /// Whether instants are told in the time zone of the device, not followed.
-    pub(crate) fn is_local_untracked(self) -> bool {
-        self.local.get_untracked()
+    /// In whose time it tells instants, not followed.
+    pub(crate) fn zone_untracked(self) -> Zone {
+        self.zone.get_untracked()
     }
 
-    /// See [`exact`].
+    /// An instant in words.
+    fn exact(self, at: Timestamp) -> String {
+        self.zone.get().exact(at)
+    }
+}
+
+impl Zone {
+    /// An instant in words.
     pub(crate) fn exact(self, at: Timestamp) -> String {
-        exact(at, self.local.get())
+        at.in_words_at(self.offset_at(at))
+    }
+
+    fn offset_at(self, at: Timestamp) -> UtcOffset {
+        match self {
+            Self::Written(offset) => offset,
+            Self::Device => UtcOffset::from_minutes(-browser::minutes_behind_utc(at)).unwrap_or_default(),
+        }
     }
 }
 
 /// Whether a session that was last active at `at` counts as active now.
 pub(crate) fn is_active(at: Timestamp, now: Timestamp) -> bool {
     now.since(at).as_secs() < ACTIVE
-}
-
-/// An instant in words, in the time zone of the device if that is known.
-pub(crate) fn exact(at: Timestamp, is_local: bool) -> String {
-    if is_local { in_words_at(at, browser::minutes_behind_utc(at)) } else { at.in_words() }
 }
 
 /// How an instant is told beside another, now.
@@ -103,26 +128,6 @@ pub(crate) fn instant(clock: Clock, tell: Tell, at: Arc<dyn Fn() -> Option<Times
     .into_any()
 }
 
-/// `2026-11-24 00:04:05 local time`, where the device's clock is this many minutes behind UTC.
-fn in_words_at(at: Timestamp, minutes_behind_utc: i64) -> String {
-    let local = signed(at).saturating_sub(minutes_behind_utc.saturating_mul(60_000));
-    let words = Timestamp::from_millis(local.unsigned_abs()).in_words();
-    format!("{} local time", words.trim_end_matches(" UTC"))
-}
-
 fn signed(at: Timestamp) -> i64 {
     i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instants_are_told_in_the_time_zone_of_the_device() {
-        let at = Timestamp::from_millis(1_795_475_045_000);
-        assert_eq!(at.in_words(), "2026-11-23 23:04:05 UTC");
-        assert_eq!(in_words_at(at, -60), "2026-11-24 00:04:05 local time");
-        assert_eq!(in_words_at(at, 480), "2026-11-23 15:04:05 local time");
-    }
 }

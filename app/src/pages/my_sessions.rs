@@ -57,12 +57,12 @@ struct Row {
 /// See [`MySessionsData`].
 #[component]
 pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
-    let MySessionsData { viewer, sessions, current, now, notice, .. } = data;
+    let MySessionsData { viewer, sessions, current, now, utc_offset, notice, .. } = data;
     let own = Own {
         rows: StoredValue::new(sessions.into_iter().map(Row::new).collect()),
         added: RwSignal::new(None),
         current,
-        clock: Clock::new(now),
+        clock: Clock::new(now, utc_offset),
         link: RwSignal::new(Link::Connecting),
         status: Status::new(notice),
         sheet: NodeRef::new(),

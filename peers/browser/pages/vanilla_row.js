@@ -126,8 +126,9 @@ export class Row {
 
   #writeInstant(at) {
     const exact = new Date(at);
-    const here = new Date(at - exact.getTimezoneOffset() * 60_000).toISOString();
-    const words = `${here.slice(0, 10)} ${here.slice(11, 19)} local time`;
+    const ahead = -exact.getTimezoneOffset();
+    const here = new Date(at + ahead * 60_000).toISOString();
+    const words = `${here.slice(0, 10)} ${here.slice(11, 19)} ${zone(ahead)}`;
     this.time.dateTime = exact.toISOString();
     this.time.title = words;
     this.exact.firstChild.data = words;
@@ -137,6 +138,13 @@ export class Row {
 function write(element, text, title) {
   element.firstChild.data = text;
   element.title = title;
+}
+
+/** `UTC`, `UTC+1`, `UTC-3:30`. */
+function zone(minutes) {
+  if (minutes === 0) return "UTC";
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  return `UTC${minutes < 0 ? "-" : "+"}${hours}${rest === 0 ? "" : `:${String(rest).padStart(2, "0")}`}`;
 }
 
 function inWords(seconds) {

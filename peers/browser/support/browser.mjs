@@ -47,7 +47,7 @@ export class Browser {
    * @returns {Promise<T>}
    */
   async withPage(use, viewport = SCREEN) {
-    const context = await this.#browser.newContext({ baseURL: this.#origin, viewport, timezoneId: "UTC" });
+    const context = await this.#browser.newContext({ baseURL: this.#origin, viewport, timezoneId: "Europe/Berlin" });
     try {
       await context.addCookies([{ ...this.#cookie, url: this.#origin }]);
       const errors = [];

@@ -1,8 +1,9 @@
-//! The session cookie.
+//! The session cookie, and the other that is read.
 
+use app::time::UtcOffset;
 use http::header::COOKIE;
 
-use crate::header_values::HeaderValues;
+use crate::header_values::{HeaderValues, as_text};
 
 /// How the session cookie is named and protected.
 #[derive(Clone, Debug)]
@@ -58,13 +59,23 @@ impl SessionCookie {
     }
 
     fn values<'a>(&self, headers: &'a impl HeaderValues) -> impl Iterator<Item = &'a [u8]> {
-        let own = self.name();
-        headers
-            .all(&COOKIE)
-            // By bytes: what other applications put beside it need not be ASCII.
-            .flat_map(|value| value.split(|byte| *byte == b';'))
-            .filter_map(move |cookie| cookie.trim_ascii().strip_prefix(own.as_bytes())?.strip_prefix(b"="))
+        values_of(self.name(), headers)
     }
+}
+
+/// The time of the device that has told it; else UTC.
+pub fn utc_offset(headers: &impl HeaderValues) -> UtcOffset {
+    let told = values_of(UtcOffset::COOKIE, headers).next().and_then(as_text);
+    told.and_then(|minutes| UtcOffset::from_minutes(minutes.parse().ok()?)).unwrap_or_default()
+}
+
+/// The values of the cookies of this name.
+fn values_of<'a>(name: &'static str, headers: &'a impl HeaderValues) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .all(&COOKIE)
+        // By bytes: what other applications put beside it need not be ASCII.
+        .flat_map(|value| value.split(|byte| *byte == b';'))
+        .filter_map(move |cookie| cookie.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
 #[cfg(test)]
@@ -86,6 +97,17 @@ mod tests {
         let of_domain = SessionCookie::OfDomain("example.org".to_owned());
         let expected = "__Secure-keepwatch=t; Path=/; HttpOnly; SameSite=Lax; Secure; Domain=example.org";
         assert_eq!(of_domain.carrying("t"), expected);
+    }
+
+    #[test]
+    fn a_device_tells_its_time() {
+        let told = |cookie| utc_offset(&headers(&[cookie])).to_string();
+        assert_eq!(told("keepwatch=x; keepwatch-utc-offset=345"), "UTC+5:45");
+        assert_eq!(told("keepwatch-utc-offset=-480"), "UTC-8");
+        for cookie in ["keepwatch=60", "keepwatch-utc-offset=", "keepwatch-utc-offset=9999", "keepwatch-utc-offset=1h"]
+        {
+            assert_eq!(told(cookie), "UTC");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     components::{
         avatar::{hue_of, initials},
-        clock::is_active,
+        clock::{Zone, is_active},
     },
     session::{Lifetimes, Session, SessionId, SessionType, column::Columns},
     time::Timestamp,
@@ -43,20 +43,20 @@ pub(super) struct DrawnRows {
 pub(super) struct Telling {
     /// The server's clock.
     pub(super) now: Timestamp,
-    /// Whether instants are told in the time zone of the device.
-    pub(super) is_local: bool,
+    /// In whose time it is told.
+    pub(super) zone: Zone,
     /// The columns that are seen: of others nothing is written.
     pub(super) columns: Columns,
 }
 
 impl DrawnRows {
-    /// The rows that the server has written for these contents at this instant, the first of which is the row of this number.
+    /// The rows that the server has written so for these contents, the first of which is the row of this number.
     pub(super) fn adopt(
         rows: &Element,
         contents: &[Content],
         first: u64,
         lifetimes: Lifetimes,
-        written_at: Timestamp,
+        written: Telling,
     ) -> Self {
         let mut drawn = Vec::new();
         let mut next = rows.first_element_child();
@@ -64,7 +64,7 @@ impl DrawnRows {
         for (number, content) in (first..).zip(contents) {
             let Some(row) = next else { break };
             next = row.next_element_sibling();
-            drawn.extend(row.dyn_into().map(|row| DrawnRow::adopt(row, content, number, &lifetimes, written_at)));
+            drawn.extend(row.dyn_into().map(|row| DrawnRow::adopt(row, content, number, &lifetimes, written)));
         }
         Self { rows: drawn, lifetimes }
     }
@@ -161,15 +161,14 @@ struct Parts {
 }
 
 impl DrawnRow {
-    /// A row that was written to show this at this instant.
-    fn adopt(row: HtmlElement, content: Content, number: u64, lifetimes: &Lifetimes, written_at: Timestamp) -> Self {
+    /// A row that was written so to show this.
+    fn adopt(row: HtmlElement, content: Content, number: u64, lifetimes: &Lifetimes, written: Telling) -> Self {
         let instants = instants_of(&content, lifetimes);
         Self {
             row,
             parts: OnceCell::new(),
-            is_active: instants[0].0.is_some_and(|at| is_active(at, written_at)),
-            // The server does not know the time zone of the device.
-            instants: instants.map(|(at, tell)| Instant::of(Told::of(at, tell, written_at, false))),
+            is_active: instants[0].0.is_some_and(|at| is_active(at, written.now)),
+            instants: instants.map(|(at, tell)| Instant::of(Told::of(at, tell, written.now, written.zone))),
             number,
             mark: Mark::of(&content, &Picked::default()),
             content,
@@ -244,7 +243,7 @@ impl DrawnRow {
         let last_active = instants[0].0;
         for ((column, instant), (at, tell)) in INSTANTS.iter().zip(&mut self.instants).zip(instants) {
             if telling.columns.shows(*column) {
-                instant.tell(&self.row, *column, Told::of(at, tell, telling.now, telling.is_local));
+                instant.tell(&self.row, *column, Told::of(at, tell, telling.now, telling.zone));
             }
         }
         let is_active = last_active.is_some_and(|at| is_active(at, telling.now));

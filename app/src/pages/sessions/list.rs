@@ -141,7 +141,7 @@ impl List {
             problem: RwSignal::new(None),
             status: Status::new(notice.clone()),
             hydrated: RwSignal::new(false),
-            clock: Clock::new(*now),
+            clock: Clock::new(*now, data.utc_offset),
             elements: Elements::new(),
             follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
             laid_out: StoredValue::new(0),

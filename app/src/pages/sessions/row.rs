@@ -23,12 +23,12 @@ use crate::{
 
 /// The rows of a page. There is always one, so that the browser has something to make more of.
 pub(crate) fn rows_html(data: &SessionsData) -> String {
-    let SessionsData { viewer, query, page, now, lifetimes, .. } = data;
+    let SessionsData { viewer, query, page, now, utc_offset, lifetimes, .. } = data;
     let mut contents = Content::of_page(page, &viewer.username);
     if contents.is_empty() {
         contents.push(Content::Beyond);
     }
-    let clock = Clock::new(*now);
+    let clock = Clock::new(*now, *utc_offset);
     (query.first..).zip(&contents).map(|(number, content)| row(number, content, lifetimes, clock).to_html()).collect()
 }
 

@@ -7,7 +7,7 @@ use web_sys::{Element, HtmlElement, Text};
 
 use super::{super::content::Content, set, text_of};
 use crate::{
-    components::clock::{Tell, exact},
+    components::clock::{Tell, Zone},
     session::{Lifetimes, column::Column},
     time::Timestamp,
 };
@@ -29,11 +29,10 @@ struct InstantParts {
 }
 
 /// What is said of an instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Told {
     at: Option<Timestamp>,
-    /// Whether it is told in the time zone of the device.
-    is_local: bool,
+    zone: Zone,
     beside_now: String,
 }
 
@@ -48,8 +47,12 @@ pub(super) fn instants_of(content: &Content, lifetimes: &Lifetimes) -> [(Option<
 }
 
 impl Told {
-    pub(super) fn of(at: Option<Timestamp>, tell: Tell, now: Timestamp, is_local: bool) -> Self {
-        Self { at, is_local, beside_now: at.map(|at| tell(at, now)).unwrap_or_default() }
+    pub(super) fn of(at: Option<Timestamp>, tell: Tell, now: Timestamp, zone: Zone) -> Self {
+        Self { at, zone, beside_now: at.map(|at| tell(at, now)).unwrap_or_default() }
+    }
+
+    fn exact(&self) -> String {
+        self.at.map(|at| self.zone.exact(at)).unwrap_or_default()
     }
 }
 
@@ -66,25 +69,28 @@ impl Instant {
 
     /// Says this, in a row of which it is this column.
     pub(super) fn tell(&mut self, row: &Element, column: Column, now: Told) {
-        if self.told == now {
+        let before = std::mem::replace(&mut self.told, now);
+        let now = &self.told;
+        let is_other = before.at != now.at;
+        // Most often the server has written the device's time.
+        let is_told_otherwise = is_other || before.zone != now.zone && before.exact() != now.exact();
+        if before.beside_now == now.beside_now && !is_told_otherwise {
             return;
         }
-        let before = std::mem::replace(&mut self.told, now);
-        let parts = self.parts.get_or_init(|| InstantParts::of(row, column));
-        let (Some(InstantParts { time, beside_now, exact: text }), Told { at, is_local, .. }) = (parts, &self.told)
+        let Some(InstantParts { time, beside_now, exact }) = self.parts.get_or_init(|| InstantParts::of(row, column))
         else {
             return;
         };
-        if before.beside_now != self.told.beside_now {
-            beside_now.set_data(&self.told.beside_now);
+        if before.beside_now != now.beside_now {
+            beside_now.set_data(&now.beside_now);
         }
-        if before.at != *at {
-            set(time, "datetime", at.map(|at| at.to_string()).as_deref());
+        if is_other {
+            set(time, "datetime", now.at.map(|at| at.to_string()).as_deref());
         }
-        if (before.at, before.is_local) != (*at, *is_local) {
-            let exact = at.map(|at| exact(at, *is_local)).unwrap_or_default();
-            time.set_title(&exact);
-            text.set_data(&exact);
+        if is_told_otherwise {
+            let told = now.exact();
+            time.set_title(&told);
+            exact.set_data(&told);
         }
     }
 }

@@ -26,10 +26,11 @@ use crate::{
 impl List {
     /// Comes alive. In the browser only, once.
     pub(in crate::pages::sessions) fn start(self) {
+        // Before the clock starts: the rows tell times as the server has written them.
+        self.adopt_rows();
         self.clock.start();
         self.status.start();
         self.hydrated.set(true);
-        self.adopt_rows();
         Effect::new(move |_| {
             self.clock.track();
             self.columns.track();
@@ -137,10 +138,10 @@ impl List {
         has_other_shape
     }
 
-    fn telling(self) -> Telling {
+    pub(super) fn telling(self) -> Telling {
         Telling {
             now: self.clock.now_untracked(),
-            is_local: self.clock.is_local_untracked(),
+            zone: self.clock.zone_untracked(),
             columns: self.columns.get_untracked(),
         }
     }

@@ -149,8 +149,9 @@ impl List {
         };
         let first = self.first.get_untracked();
         let lifetimes = self.lifetimes.get_value();
-        let now = self.clock.now_untracked();
-        let drawn = self.contents.with_untracked(|contents| DrawnRows::adopt(&rows, contents, first, lifetimes, now));
+        let written = self.telling();
+        let drawn =
+            self.contents.with_untracked(|contents| DrawnRows::adopt(&rows, contents, first, lifetimes, written));
         self.contents.update(|contents| contents.resize(drawn.len(), Content::Beyond));
         self.drawn.set_value(Some(SendWrapper::new(drawn)));
     }
