@@ -7,7 +7,7 @@ import { expect, signIn, test } from "../support/test.ts";
 const HOSTILE_NAME = "<b>eve</b>";
 const HOSTILE_AGENTS = ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>"];
 
-test.use({ given: { users: ["anna", "type-anna", "sort-c", "frieda"], administrators: ["carol", "dora", "erin", "hana"] } });
+test.use({ given: { users: ["anna", "type-anna", "sort-c", "frieda"], administrators: ["carol", "dora", "erin", "gina", "hana"] } });
 
 test.describe("the tiles", { tag: "@basic" }, () => {
   test("count a user on two devices as one user and two sessions", async ({ admin, anotherBrowser }) => {
@@ -120,6 +120,16 @@ test("exact times are told in the time of the device, by the server too once it 
     expect(html).toMatch(/<time [^>]*title="\S+ \S+ UTC\+5:30"/);
     expect(html).not.toMatch(/<time [^>]*title="[^"]* UTC"/);
   }
+});
+
+test("a column that comes into sight tells its times", async ({ consoleOf }) => {
+  const gina = await consoleOf("gina");
+  const idle = gina.row("gina").first().locator(".idle_timeout");
+  await expect(idle.locator("time")).toHaveText("");
+  await gina.chooseColumns(["Username", "Idle Timeout"]);
+  await expect(idle.locator("time")).toHaveText(/^in (29|30) min$/);
+  await expect(idle.locator("time")).toHaveAttribute("datetime", /^\d{4}-\d\d-\d\dT.*Z$/);
+  await expect(idle.locator(".visually-hidden")).toHaveText(/^\S+ \S+ UTC$/);
 });
 
 test("of column choices in quick succession the last one stays", async ({ consoleOf }) => {

@@ -31,6 +31,7 @@ async fn hostile_names_and_user_agents_are_text() {
         ("<script>alert(1)</script>", "</script><script>alert(2)</script>"),
         ("\"><img/onerror=alert(3)>", "\"><img src=x onerror=alert(4)>"),
         ("'onmouseover='alert(5)", "\u{2028}\u{202e}<svg onload=alert(6)>"),
+        ("between", "be<!>fore"),
     ] {
         let body =
             json!({"username": username, "session_type": "other", "address": "10.0.0.9", "user_agent": user_agent});
@@ -41,6 +42,8 @@ async fn hostile_names_and_user_agents_are_text() {
         assert!(!page.contains(tag), "{tag} is in the page as markup");
     }
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    // As a text and as a title.
+    assert_eq!(page.matches("be&lt;!&gt;fore").count(), 2);
     // What breaks out of single quotes has none to break out of.
     assert!(page.contains("'onmouseover='alert(5)"));
     let others = page.split_once("<body>").unwrap().1.replace("'onmouseover='alert(5)", "");

@@ -164,11 +164,18 @@ impl DrawnRow {
     /// A row that was written so to show this.
     fn adopt(row: HtmlElement, content: Content, number: u64, lifetimes: &Lifetimes, written: Telling) -> Self {
         let instants = instants_of(&content, lifetimes);
+        let is_active = instants[0].0.is_some_and(|at| is_active(at, written.now));
+        // Of columns that nobody sees nothing is written.
+        let told = std::array::from_fn(|place| {
+            let (at, tell) = instants[place];
+            let at = at.filter(|_| written.columns.shows(INSTANTS[place]));
+            Instant::of(Told::of(at, tell, written.now, written.zone))
+        });
         Self {
             row,
             parts: OnceCell::new(),
-            is_active: instants[0].0.is_some_and(|at| is_active(at, written.now)),
-            instants: instants.map(|(at, tell)| Instant::of(Told::of(at, tell, written.now, written.zone))),
+            is_active,
+            instants: told,
             number,
             mark: Mark::of(&content, &Picked::default()),
             content,

@@ -17,22 +17,31 @@ use crate::{
         reactive::text,
     },
     pages::SessionsData,
-    session::{Lifetimes, Session},
+    session::{
+        Lifetimes, Session,
+        column::{Column, Columns},
+    },
     time::Timestamp,
 };
 
+/// What leptos puts behind texts and elements to find them again. Nobody looks for those of rows, and no text contains
+/// one: there it is `&lt;!&gt;`.
+const MARKER: &str = "<!>";
+
 /// The rows of a page. There is always one, so that the browser has something to make more of.
 pub(crate) fn rows_html(data: &SessionsData) -> String {
-    let SessionsData { viewer, query, page, now, utc_offset, lifetimes, .. } = data;
+    let SessionsData { viewer, query, page, columns, now, utc_offset, lifetimes, .. } = data;
     let mut contents = Content::of_page(page, &viewer.username);
     if contents.is_empty() {
         contents.push(Content::Beyond);
     }
     let clock = Clock::new(*now, *utc_offset);
-    (query.first..).zip(&contents).map(|(number, content)| row(number, content, lifetimes, clock).to_html()).collect()
+    let rows = (query.first..).zip(&contents);
+    rows.map(|(number, content)| row(number, content, *columns, lifetimes, clock).to_html().replace(MARKER, ""))
+        .collect()
 }
 
-fn row(number: u64, content: &Content, lifetimes: &Lifetimes, clock: Clock) -> impl IntoView + use<> {
+fn row(number: u64, content: &Content, columns: Columns, lifetimes: &Lifetimes, clock: Clock) -> impl IntoView + use<> {
     let shown = content.shown();
     let of = |write: fn(&Session) -> String| {
         let written = shown.map(|shown| write(&shown.session)).unwrap_or_default();
@@ -40,6 +49,11 @@ fn row(number: u64, content: &Content, lifetimes: &Lifetimes, clock: Clock) -> i
     };
     let last_active = shown.map(|shown| shown.session.last_active_at);
     let deadlines = content.deadlines(lifetimes);
+    // Of columns that nobody sees the page carries no times.
+    let told = |column: Column, at: Option<Timestamp>| at.filter(|_| columns.shows(column));
+    let told_last_active = told(Column::LastActive, last_active);
+    let idle_timeout = told(Column::IdleTimeout, deadlines.and_then(|deadlines| deadlines.idle_timeout));
+    let absolute_lifetime = told(Column::AbsoluteLifetime, deadlines.map(|deadlines| deadlines.absolute_lifetime));
     let is_active = last_active.is_some_and(|at| is_active(at, clock.now_untracked()));
     let deletable = shown.filter(|shown| shown.is_deletable());
     let (own, ended) = (shown.is_some_and(|shown| shown.own), content.has_ended());
@@ -86,7 +100,7 @@ fn row(number: u64, content: &Content, lifetimes: &Lifetimes, clock: Clock) -> i
             {text_cell("address", address.clone(), address)}
             <td role="cell" class="last_active">
                 <span class=if is_active { "dot on" } else { "dot" } title=is_active.then_some(ACTIVE)></span>
-                {instant(clock, Timestamp::ago, Arc::new(move || last_active))}
+                {instant(clock, Timestamp::ago, Arc::new(move || told_last_active))}
             </td>
             {text_cell("server_name", server_name.clone(), server_name)}
             {text_cell(
@@ -94,8 +108,8 @@ fn row(number: u64, content: &Content, lifetimes: &Lifetimes, clock: Clock) -> i
                 of(|session| session.user_agent.to_string()),
                 of(|session| session.client.to_string()),
             )}
-            {deadline_cell("idle_timeout", clock, deadlines.and_then(|deadlines| deadlines.idle_timeout))}
-            {deadline_cell("absolute_lifetime", clock, deadlines.map(|deadlines| deadlines.absolute_lifetime))}
+            {deadline_cell("idle_timeout", clock, idle_timeout)}
+            {deadline_cell("absolute_lifetime", clock, absolute_lifetime)}
             <td role="cell" class="actions">
                 <button
                     type="submit"
