@@ -9,13 +9,13 @@ export const LEAST_ROWS = 10;
 /** How long the page is watched after the table is alive, or after a jump: all that it causes is then done. */
 const SETTLED = 700;
 /** Visits after the first one. */
-const VISITS = 3;
+const VISITS = 7;
 const JUMPS = [0.5, 0.25, 0.75];
 
 /**
  * f3: script, style and layout on the main thread, in milliseconds.
  *
- * Load: the median of three visits after a first one, from the navigation until 0.7 s after the table is alive. For
+ * Load: the median of seven visits after a first one, from the navigation until 0.7 s after the table is alive. For
  * Keepwatch this is to lay out what the server has rendered and to hydrate it, for the others to read the rows and to
  * draw them.
  * Draw: the same drawing alone, of rows that are in memory. Keepwatch has no such thing.

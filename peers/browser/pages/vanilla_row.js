@@ -8,6 +8,7 @@ export class Row {
   session;
 
   #ago = "";
+  #exactly = "";
   #active;
   #number = -1;
   #picked = false;
@@ -130,8 +131,8 @@ export class Row {
     const here = new Date(at + ahead * 60_000).toISOString();
     const words = `${here.slice(0, 10)} ${here.slice(11, 19)} ${zone(ahead)}`;
     this.time.dateTime = exact.toISOString();
-    this.time.title = words;
-    this.exact.firstChild.data = words;
+    if (words === this.#exactly) return;
+    this.time.title = this.exact.firstChild.data = this.#exactly = words;
   }
 }
 

@@ -72,9 +72,9 @@ impl Instant {
         let before = std::mem::replace(&mut self.told, now);
         let now = &self.told;
         let is_other = before.at != now.at;
-        // Most often the server has written the device's time.
-        let is_told_otherwise = is_other || before.zone != now.zone && before.exact() != now.exact();
-        if before.beside_now == now.beside_now && !is_told_otherwise {
+        // Most often it is of the same second, and the server has written the device's time.
+        let exactly = (is_other || before.zone != now.zone).then(|| now.exact()).filter(|told| *told != before.exact());
+        if before.beside_now == now.beside_now && !is_other && exactly.is_none() {
             return;
         }
         let Some(InstantParts { time, beside_now, exact }) = self.parts.get_or_init(|| InstantParts::of(row, column))
@@ -87,8 +87,7 @@ impl Instant {
         if is_other {
             set(time, "datetime", now.at.map(|at| at.to_string()).as_deref());
         }
-        if is_told_otherwise {
-            let told = now.exact();
+        if let Some(told) = exactly {
             time.set_title(&told);
             exact.set_data(&told);
         }
