@@ -17,6 +17,9 @@ use web_sys::{Element, Event, EventTarget, FocusOptions, HtmlElement, HtmlInputE
 
 use crate::{error::AppError, paths, session::SessionId, time::Timestamp};
 
+/// In seconds.
+const YEAR: u32 = 365 * 24 * 60 * 60;
+
 /// Says on `<html data-hydrated>` that the page has come alive: its event handlers are attached.
 pub fn mark_hydrated() {
     if let Some(html) = document().document_element() {
@@ -34,10 +37,10 @@ pub(crate) fn minutes_behind_utc(at: Timestamp) -> i64 {
     Date::new(&JsValue::from_f64(at.as_millis() as f64)).get_timezone_offset() as i64
 }
 
-/// Keeps a value for the server, for a year.
+/// Keeps a value for the server for a year.
 pub(crate) fn keep_cookie(name: &str, value: &str) {
     let protection = if window().location().protocol().as_deref() == Ok("https:") { "; Secure" } else { "" };
-    let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax{protection}");
+    let cookie = format!("{name}={value}; Path=/; Max-Age={YEAR}; SameSite=Lax{protection}");
     _ = Reflect::set(&document(), &"cookie".into(), &cookie.into());
 }
 

@@ -1,13 +1,13 @@
-import { devices } from "@playwright/test";
+import { devices, type Page } from "@playwright/test";
 
 import { Api, signInOnPlainPage } from "../support/api.ts";
-import { type Column, COLUMNS } from "../support/sessions_page.ts";
-import { expect, signIn, test } from "../support/test.ts";
+import { type Column, COLUMNS, SessionsPage } from "../support/sessions_page.ts";
+import { expect, hydrated, signIn, test } from "../support/test.ts";
 
 const HOSTILE_NAME = "<b>eve</b>";
 const HOSTILE_AGENTS = ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>"];
 
-test.use({ given: { users: ["anna", "type-anna", "sort-c", "frieda"], administrators: ["carol", "dora", "erin", "gina", "hana"] } });
+test.use({ given: { users: ["anna", "type-anna", "sort-c", "frieda", "jona"], administrators: ["carol", "dora", "erin", "gina", "hana", "ines"] } });
 
 test.describe("the tiles", { tag: "@basic" }, () => {
   test("count a user on two devices as one user and two sessions", async ({ admin, anotherBrowser }) => {
@@ -56,7 +56,7 @@ test.describe("the columns", { tag: "@basic" }, () => {
     await expect(row.locator(".absolute_lifetime time")).toHaveText(/^in (11|12) h$/);
     await expect(row.locator(".absolute_lifetime time")).toHaveAttribute("datetime", /^\d{4}-\d\d-\d\dT.*Z$/);
     const kept = erin.row("frieda").filter({ hasText: "calendar" });
-    await expect(kept.locator(".idle_timeout time")).toHaveText("");
+    await expect(kept.locator(".idle_timeout time")).toBeEmpty();
     await expect(kept.locator(".absolute_lifetime time")).toHaveText(/^in (29|30) days$/);
     await erin.chooseColumns(["Username", "Session Type", "Address", "Last Active"]);
   });
@@ -103,29 +103,68 @@ test("the last shown column stays", async ({ consoleOf }) => {
   await expect(address).toBeEnabled();
 });
 
-test("exact times are told in the time of the device, by the server too once it knows that", async ({
-  anotherBrowser,
-  server,
-}) => {
-  const page = await anotherBrowser({ timezoneId: "Asia/Kolkata" });
-  await signIn(page, "Admin", server.adminPassword);
-  const time = page.locator(".last_active time").first();
-  await expect(time).toHaveAttribute("title", /^\S+ \S+ UTC\+5:30$/);
-  const [title, instant] = [(await time.getAttribute("title"))!, (await time.getAttribute("datetime"))!];
-  expect(new Date(title.replace(" UTC+", "+0"))).toEqual(new Date(instant.replace(/\.\d+/, "")));
-  await expect(page.locator(".last_active .visually-hidden").first()).toHaveText(title);
+/** The first instant of Last Active as it is told: on hover, to screen readers, and as what it is. */
+const firstInstant = (page: Page) =>
+  page.locator("td.last_active").first().evaluate((cell) => {
+    const time = cell.querySelector("time")!;
+    return { title: time.title, hidden: cell.querySelector(".visually-hidden")!.textContent, instant: time.dateTime };
+  });
 
-  for (const path of ["/account/sessions", "/reports/sessions"]) {
-    const html = await (await page.request.get(path)).text();
-    expect(html).toMatch(/<time [^>]*title="\S+ \S+ UTC\+5:30"/);
-    expect(html).not.toMatch(/<time [^>]*title="[^"]* UTC"/);
-  }
+test.describe("exact times", () => {
+  const KOLKATA = { timezoneId: "Asia/Kolkata" };
+
+  test("are told in the time of the device, by the server too once it knows that", async ({ anotherBrowser, server }) => {
+    const page = await anotherBrowser(KOLKATA);
+    await signIn(page, "Admin", server.adminPassword);
+    for (const path of ["/account/sessions", "/reports/sessions"]) {
+      const html = await (await page.request.get(path)).text();
+      expect(html).toMatch(/<time [^>]*title="\S+ \S+ UTC\+5:30"/);
+      expect(html).not.toMatch(/<time [^>]*title="[^"]* UTC"/);
+      await page.goto(path);
+      await hydrated(page);
+      const { title, hidden, instant } = await firstInstant(page);
+      expect(new Date(title.replace(" UTC+", "+0"))).toEqual(new Date(instant.replace(/\.\d+/, "")));
+      expect(hidden).toBe(title);
+    }
+  });
+
+  test("are corrected where the server took the device to be elsewhere", async ({ anotherBrowser, server }) => {
+    const page = await anotherBrowser(KOLKATA);
+    await signIn(page, "Admin", server.adminPassword);
+    const cookies = async () =>
+      (await page.context().cookies()).filter((cookie) => cookie.name === "keepwatch-utc-offset");
+    await page.context().addCookies([{ name: "keepwatch-utc-offset", value: "60", url: server.url }]);
+    await page.goto("/reports/sessions");
+    await expect(page.locator("td.last_active time").first()).toHaveAttribute("title", / UTC\+5:30$/);
+    const { title, hidden } = await firstInstant(page);
+    expect(hidden).toBe(title);
+    expect(await cookies()).toMatchObject([{ value: "330", sameSite: "Lax", path: "/" }]);
+  });
+
+  test("have the offset of their own day", async ({ anotherBrowser, open, server }) => {
+    const api = await Api.signIn(server, "jona");
+    for (const days of [30, 90, 180]) await api.appPassword(`for-${days}-days`, days);
+    const page = await anotherBrowser({ timezoneId: "America/New_York" });
+    await signIn(page, "ines");
+    const ines = new SessionsPage(page, open, true);
+    await ines.open("q=user:jona");
+    await ines.chooseColumns(["Username", "Absolute Lifetime"]);
+    const zone = new Intl.DateTimeFormat("en", { timeZone: "America/New_York", timeZoneName: "shortOffset" });
+    const offsetAt = (instant: string) =>
+      zone.formatToParts(new Date(instant)).find(({ type }) => type === "timeZoneName")!.value.replace("GMT", "UTC");
+    const times = ines.row("jona").locator(".absolute_lifetime time");
+    await expect(times).toHaveCount(4);
+    for (const time of await times.all()) {
+      const instant = (await time.getAttribute("datetime"))!;
+      expect((await time.getAttribute("title"))!.split(" ")[2]).toBe(offsetAt(instant));
+    }
+  });
 });
 
 test("a column that comes into sight tells its times", async ({ consoleOf }) => {
   const gina = await consoleOf("gina");
   const idle = gina.row("gina").first().locator(".idle_timeout");
-  await expect(idle.locator("time")).toHaveText("");
+  await expect(idle.locator("time")).toBeEmpty();
   await gina.chooseColumns(["Username", "Idle Timeout"]);
   await expect(idle.locator("time")).toHaveText(/^in (29|30) min$/);
   await expect(idle.locator("time")).toHaveAttribute("datetime", /^\d{4}-\d\d-\d\dT.*Z$/);

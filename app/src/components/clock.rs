@@ -43,10 +43,7 @@ impl Clock {
     /// Lets it run. In the browser only.
     pub(crate) fn start(self) {
         self.set(self.now.get_untracked());
-        let here = Zone::Device.offset_at(browser::now());
-        if self.zone.get_untracked() != Zone::Written(here) {
-            browser::keep_cookie(UtcOffset::COOKIE, &here.as_minutes().to_string());
-        }
+        tell_server_offset(self.zone.get_untracked());
         self.zone.set(Zone::Device);
         browser::every(SECOND, move || self.tick());
     }
@@ -73,7 +70,6 @@ impl Clock {
     /// Has whoever calls this called again whenever the clock moves.
     pub(crate) fn track(self) {
         self.now.track();
-        self.zone.track();
     }
 
     /// In whose time it tells instants, not followed.
@@ -81,14 +77,14 @@ impl Clock {
         self.zone.get_untracked()
     }
 
-    /// An instant in words.
-    fn exact(self, at: Timestamp) -> String {
+    /// See [`Zone::exact`].
+    pub(crate) fn exact(self, at: Timestamp) -> String {
         self.zone.get().exact(at)
     }
 }
 
 impl Zone {
-    /// An instant in words.
+    /// An instant to the second, with the offset at which it is told.
     pub(crate) fn exact(self, at: Timestamp) -> String {
         at.in_words_at(self.offset_at(at))
     }
@@ -98,6 +94,14 @@ impl Zone {
             Self::Written(offset) => offset,
             Self::Device => UtcOffset::from_minutes(-browser::minutes_behind_utc(at)).unwrap_or_default(),
         }
+    }
+}
+
+/// Has the server write its next pages in the device's time, unless it does already.
+pub(crate) fn tell_server_offset(written: Zone) {
+    let here = Zone::Device.offset_at(browser::now());
+    if written != Zone::Written(here) {
+        browser::keep_cookie(UtcOffset::COOKIE, &here.as_minutes().to_string());
     }
 }
 

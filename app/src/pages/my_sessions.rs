@@ -99,8 +99,8 @@ impl Row {
         Self { id: session.id, session: RwSignal::new(session), is_over, is_ending, next }
     }
 
-    fn text(self, of: fn(&Session) -> String) -> Text {
-        text(move || self.session.with(of))
+    fn text(self, of: impl Fn(&Session) -> String + Send + Sync + 'static) -> Text {
+        text(move || self.session.with(&of))
     }
 }
 
@@ -226,7 +226,7 @@ fn own_session(own: Own, row: Row) -> AnyView {
                     row.text(|session| session.session_type.label().to_owned()),
                 )}
                 {is_current.then(|| view! { <span class="chip">"This session"</span> })}
-                <span class="kept-as">{row.text(standing)}</span>
+                <span class="kept-as">{row.text(move |session| standing(session, |at| own.clock.exact(at)))}</span>
             </td>
             {text_cell("address", address.clone(), address)}
             {text_cell("server_name", server_name.clone(), server_name)}
@@ -255,7 +255,7 @@ fn End(own: Own, row: Row) -> impl IntoView {
             <button
                 type="submit"
                 class="button"
-                aria-label=row.text(name)
+                aria-label=row.text(move |session| name(session, |at| own.clock.exact(at)))
                 disabled=flag(move || row.is_ending.get())
             >
                 "End"
@@ -265,10 +265,10 @@ fn End(own: Own, row: Row) -> impl IntoView {
 }
 
 /// `Calendar, until 2027-02-23`; nothing for other sessions.
-fn standing(session: &Session) -> String {
+fn standing(session: &Session, exact: impl Fn(Timestamp) -> String) -> String {
     match &session.standing {
         Some(standing) => {
-            let until = standing.expires_at.in_words();
+            let until = exact(standing.expires_at);
             standing.name.clone() + ", until " + until.split(' ').next().unwrap_or_default()
         }
         None => String::new(),
@@ -276,10 +276,10 @@ fn standing(session: &Session) -> String {
 }
 
 /// `End session from 10.20.4.17 in Chrome 156 on Linux, signed in 2026-11-23 23:04:05 UTC`: a name of its own for each.
-fn name(session: &Session) -> String {
+fn name(session: &Session, exact: impl Fn(Timestamp) -> String) -> String {
     let Session { address, client, created_at, .. } = session;
     let within = if client.is_empty() { String::new() } else { format!(" in {client}") };
-    format!("End session from {address}{within}, signed in {}", created_at.in_words())
+    format!("End session from {address}{within}, signed in {}", exact(*created_at))
 }
 
 #[cfg(test)]
@@ -302,9 +302,12 @@ mod tests {
             standing: None,
         };
         assert_eq!(
-            name(&session("Chrome 156 on Linux")),
+            name(&session("Chrome 156 on Linux"), Timestamp::in_words),
             "End session from 10.20.4.17 in Chrome 156 on Linux, signed in 2026-11-23 23:04:05 UTC"
         );
-        assert_eq!(name(&session("")), "End session from 10.20.4.17, signed in 2026-11-23 23:04:05 UTC");
+        assert_eq!(
+            name(&session(""), Timestamp::in_words),
+            "End session from 10.20.4.17, signed in 2026-11-23 23:04:05 UTC"
+        );
     }
 }

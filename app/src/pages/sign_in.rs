@@ -6,12 +6,14 @@ use super::SignInData;
 use crate::{
     browser,
     components::{
+        clock::{Zone, tell_server_offset},
         frame::Alone,
         notice::failure,
         reactive::{flag, text},
     },
     paths,
     server_fns::sign_in,
+    time::UtcOffset,
 };
 
 /// See [`SignInData`].
@@ -19,6 +21,7 @@ use crate::{
 pub(crate) fn SignInPage(data: SignInData) -> impl IntoView {
     let SignInData { notice, error, username, next, rd, returns_to, server_name, demo } = data;
     let attempt = Attempt::new(error, next.clone());
+    Effect::new(|_| tell_server_offset(Zone::Written(UtcOffset::default())));
     view! {
         <Alone demo>
             <form class="sign-in" method="post" action=paths::SIGN_IN on:submit=move |event| attempt.make(&event)>

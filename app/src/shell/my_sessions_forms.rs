@@ -1,8 +1,9 @@
 //! The forms under My Sessions: for a new app password and, for administrators, a new client token, with what they have
 //! just made, and for a new password.
 
-use leptos::{prelude::*, tachys::view::RenderHtml};
+use leptos::prelude::*;
 
+use super::plain_html;
 use crate::{
     pages::{Made, MySessionsData, StandingForm},
     paths,
@@ -58,7 +59,7 @@ pub(super) fn forms_html(data: &MySessionsData) -> String {
         .then(|| section(&CLIENT_TOKEN, data.client_token.clone(), username.clone()));
     let app_passwords = section(&APP_PASSWORD, data.app_password.clone(), username);
     let password = password_section(data.password_error.clone(), data.viewer.username.to_string());
-    view! { {app_passwords} {tokens} {password} }.to_html()
+    plain_html(view! { {app_passwords} {tokens} {password} })
 }
 
 fn password_section(error: Option<String>, username: String) -> impl IntoView {

@@ -1,7 +1,8 @@
 //! What stands on the page Users: the list, or one user and what can be done with the account.
 
-use leptos::{prelude::*, tachys::view::RenderHtml};
+use leptos::prelude::*;
 
+use super::plain_html;
 use crate::{
     components::{avatar::avatar, reactive::text},
     pages::{RefusedForm, UserRow, Users, UsersData},
@@ -30,7 +31,7 @@ pub(super) fn users_html(data: &UsersData) -> String {
         Some(user) => one_user(user, is_own, *now, &refusal).into_any(),
         None => list(&data.users, &refusal).into_any(),
     };
-    view! { <div class="users">{notice} {error} {content}</div> }.to_html()
+    plain_html(view! { <div class="users">{notice} {error} {content}</div> })
 }
 
 /// The form that did nothing, if one did: it says why, and is where the reader goes on.

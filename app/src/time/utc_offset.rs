@@ -34,14 +34,13 @@ impl UtcOffset {
 /// `UTC`, `UTC+1`, `UTC-3:30`.
 impl fmt::Display for UtcOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UTC")?;
-        let (hours, minutes) = (self.0.unsigned_abs() / HOUR, self.0.unsigned_abs() % HOUR);
-        match (self.0.signum(), minutes) {
-            (0, _) => return Ok(()),
-            (-1, _) => write!(f, "-{hours}")?,
-            _ => write!(f, "+{hours}")?,
+        let Self(minutes) = *self;
+        if minutes == 0 {
+            return f.write_str("UTC");
         }
-        if minutes == 0 { Ok(()) } else { write!(f, ":{minutes:02}") }
+        let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
+        write!(f, "UTC{sign}{}", minutes / HOUR)?;
+        if minutes % HOUR == 0 { Ok(()) } else { write!(f, ":{:02}", minutes % HOUR) }
     }
 }
 

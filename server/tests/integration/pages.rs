@@ -21,6 +21,11 @@ async fn the_first_rows_are_in_the_document() {
         assert!(page.text.contains(words), "{words} is missing");
     }
     assert!(!page.text.contains("Delete session of Admin"));
+    let rows = page.text.split_once("class=\"rows\">").unwrap().1.split_once("</tbody>").unwrap().0;
+    assert_eq!(rows.matches("<tr").count(), 2);
+    assert!(!rows.contains("<!>"), "nobody hydrates rows");
+    assert_eq!(rows.matches("datetime=\"2").count(), 2, "of columns that nobody sees there are no times");
+    assert!(rows.contains("<td role=\"cell\" class=\"idle_timeout\"><time datetime=\"\" title=\"\"></time>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

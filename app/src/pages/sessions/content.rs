@@ -4,7 +4,10 @@
 use leptos::prelude::*;
 
 use super::{hold::Row, picked::Picked};
-use crate::session::{Deadlines, Lifetimes, Session, SessionId, page::Page};
+use crate::{
+    session::{Deadlines, Lifetimes, Session, SessionId, page::Page},
+    time::Timestamp,
+};
 
 /// What stands in a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +58,11 @@ impl Content {
             Self::Shown(shown) => Some(shown),
             Self::Beyond | Self::Awaited | Self::Ended => None,
         }
+    }
+
+    /// When the session was last active.
+    pub(super) fn last_active(&self) -> Option<Timestamp> {
+        self.shown().map(|shown| shown.session.last_active_at)
     }
 
     /// When the session ends if nothing happens; nothing if it has ended.

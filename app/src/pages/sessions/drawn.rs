@@ -10,7 +10,8 @@ use leptos::prelude::document;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, Text};
 
-use self::instant::{INSTANTS, Instant, Told, instants_of};
+pub(super) use self::instant::instants_of;
+use self::instant::{INSTANTS, Instant, Told};
 use super::{
     content::{Content, Mark, Shown},
     picked::Picked,
@@ -45,7 +46,7 @@ pub(super) struct Telling {
     pub(super) now: Timestamp,
     /// In whose time it is told.
     pub(super) zone: Zone,
-    /// The columns that are seen: of others nothing is written.
+    /// The columns that are seen.
     pub(super) columns: Columns,
 }
 
@@ -163,19 +164,12 @@ struct Parts {
 impl DrawnRow {
     /// A row that was written so to show this.
     fn adopt(row: HtmlElement, content: Content, number: u64, lifetimes: &Lifetimes, written: Telling) -> Self {
-        let instants = instants_of(&content, lifetimes);
-        let is_active = instants[0].0.is_some_and(|at| is_active(at, written.now));
-        // Of columns that nobody sees nothing is written.
-        let told = std::array::from_fn(|place| {
-            let (at, tell) = instants[place];
-            let at = at.filter(|_| written.columns.shows(INSTANTS[place]));
-            Instant::of(Told::of(at, tell, written.now, written.zone))
-        });
+        let instants = instants_of(&content, lifetimes, written.columns);
         Self {
             row,
             parts: OnceCell::new(),
-            is_active,
-            instants: told,
+            is_active: content.last_active().is_some_and(|at| is_active(at, written.now)),
+            instants: instants.map(|(at, tell)| Instant::of(Told::of(at, tell, written.now, written.zone))),
             number,
             mark: Mark::of(&content, &Picked::default()),
             content,
@@ -246,14 +240,11 @@ impl DrawnRow {
     }
 
     fn tell_times(&mut self, lifetimes: &Lifetimes, telling: Telling) {
-        let instants = instants_of(&self.content, lifetimes);
-        let last_active = instants[0].0;
+        let instants = instants_of(&self.content, lifetimes, telling.columns);
         for ((column, instant), (at, tell)) in INSTANTS.iter().zip(&mut self.instants).zip(instants) {
-            if telling.columns.shows(*column) {
-                instant.tell(&self.row, *column, Told::of(at, tell, telling.now, telling.zone));
-            }
+            instant.tell(&self.row, *column, Told::of(at, tell, telling.now, telling.zone));
         }
-        let is_active = last_active.is_some_and(|at| is_active(at, telling.now));
+        let is_active = self.content.last_active().is_some_and(|at| is_active(at, telling.now));
         if is_active != self.is_active {
             self.is_active = is_active;
             if let Some(Parts { dot, .. }) = self.parts() {

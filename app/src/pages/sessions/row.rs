@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use leptos::{prelude::*, tachys::view::RenderHtml};
+use leptos::prelude::*;
 
 use super::{
     content::{Content, Mark},
-    drawn::{ACTIVE, aria_row_index},
+    drawn::{ACTIVE, aria_row_index, instants_of},
     picked::Picked,
 };
 use crate::{
@@ -17,16 +17,9 @@ use crate::{
         reactive::text,
     },
     pages::SessionsData,
-    session::{
-        Lifetimes, Session,
-        column::{Column, Columns},
-    },
-    time::Timestamp,
+    session::{Lifetimes, Session, column::Columns},
+    shell::plain_html,
 };
-
-/// What leptos puts behind texts and elements to find them again. Nobody looks for those of rows, and no text contains
-/// one: there it is `&lt;!&gt;`.
-const MARKER: &str = "<!>";
 
 /// The rows of a page. There is always one, so that the browser has something to make more of.
 pub(crate) fn rows_html(data: &SessionsData) -> String {
@@ -37,8 +30,9 @@ pub(crate) fn rows_html(data: &SessionsData) -> String {
     }
     let clock = Clock::new(*now, *utc_offset);
     let rows = (query.first..).zip(&contents);
-    rows.map(|(number, content)| row(number, content, *columns, lifetimes, clock).to_html().replace(MARKER, ""))
-        .collect()
+    let rows = rows.map(|(number, content)| row(number, content, *columns, lifetimes, clock)).collect_view();
+    // For an empty text leptos writes a space; no text and no attribute contains what stands around it.
+    plain_html(rows).replace("> </", "></")
 }
 
 fn row(number: u64, content: &Content, columns: Columns, lifetimes: &Lifetimes, clock: Clock) -> impl IntoView + use<> {
@@ -47,14 +41,9 @@ fn row(number: u64, content: &Content, columns: Columns, lifetimes: &Lifetimes, 
         let written = shown.map(|shown| write(&shown.session)).unwrap_or_default();
         text(move || written.clone())
     };
-    let last_active = shown.map(|shown| shown.session.last_active_at);
-    let deadlines = content.deadlines(lifetimes);
-    // Of columns that nobody sees the page carries no times.
-    let told = |column: Column, at: Option<Timestamp>| at.filter(|_| columns.shows(column));
-    let told_last_active = told(Column::LastActive, last_active);
-    let idle_timeout = told(Column::IdleTimeout, deadlines.and_then(|deadlines| deadlines.idle_timeout));
-    let absolute_lifetime = told(Column::AbsoluteLifetime, deadlines.map(|deadlines| deadlines.absolute_lifetime));
-    let is_active = last_active.is_some_and(|at| is_active(at, clock.now_untracked()));
+    let is_active = content.last_active().is_some_and(|at| is_active(at, clock.now_untracked()));
+    let [last_active, idle_timeout, absolute_lifetime] =
+        instants_of(content, lifetimes, columns).map(|(at, tell)| instant(clock, tell, Arc::new(move || at)));
     let deletable = shown.filter(|shown| shown.is_deletable());
     let (own, ended) = (shown.is_some_and(|shown| shown.own), content.has_ended());
     let mark = Mark::of(content, &Picked::default());
@@ -100,7 +89,7 @@ fn row(number: u64, content: &Content, columns: Columns, lifetimes: &Lifetimes, 
             {text_cell("address", address.clone(), address)}
             <td role="cell" class="last_active">
                 <span class=if is_active { "dot on" } else { "dot" } title=is_active.then_some(ACTIVE)></span>
-                {instant(clock, Timestamp::ago, Arc::new(move || told_last_active))}
+                {last_active}
             </td>
             {text_cell("server_name", server_name.clone(), server_name)}
             {text_cell(
@@ -108,8 +97,8 @@ fn row(number: u64, content: &Content, columns: Columns, lifetimes: &Lifetimes, 
                 of(|session| session.user_agent.to_string()),
                 of(|session| session.client.to_string()),
             )}
-            {deadline_cell("idle_timeout", clock, idle_timeout)}
-            {deadline_cell("absolute_lifetime", clock, absolute_lifetime)}
+            <td role="cell" class="idle_timeout">{idle_timeout}</td>
+            <td role="cell" class="absolute_lifetime">{absolute_lifetime}</td>
             <td role="cell" class="actions">
                 <button
                     type="submit"
@@ -125,8 +114,4 @@ fn row(number: u64, content: &Content, columns: Columns, lifetimes: &Lifetimes, 
             </td>
         </tr>
     }
-}
-
-fn deadline_cell(class: &'static str, clock: Clock, at: Option<Timestamp>) -> impl IntoView {
-    view! { <td role="cell" class=class>{instant(clock, Timestamp::ahead, Arc::new(move || at))}</td> }
 }

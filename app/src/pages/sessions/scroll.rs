@@ -22,6 +22,8 @@ pub(super) struct Viewport {
     pub(super) offset: f64,
     /// From the upper to the lower edge.
     pub(super) height: f64,
+    /// The same once what is above the list has been scrolled away, and more: the height of the screen.
+    pub(super) screen: f64,
     /// The height of each row.
     pub(super) row_height: f64,
 }
@@ -41,9 +43,9 @@ pub(super) struct Window {
     pub(super) bottom: u64,
 }
 
-/// How many rows the document needs to fill the viewport wherever it is.
+/// How many rows the document needs to fill the screen wherever it is.
 pub(super) fn rows_needed(viewport: Viewport) -> usize {
-    let rows = viewport.rows().ceil() as u64 + 2 * OVERSCAN + STEP;
+    let rows = (viewport.screen / viewport.row_height).ceil() as u64 + 2 * OVERSCAN + STEP;
     rows.min(u64::from(MAX_LIMIT)) as usize
 }
 
@@ -141,7 +143,7 @@ mod tests {
     use super::*;
 
     fn viewport(offset: f64, row_height: f64) -> Viewport {
-        Viewport { offset, height: 800.0, row_height }
+        Viewport { offset, height: 800.0, screen: 800.0, row_height }
     }
 
     fn pool(row_height: f64) -> usize {

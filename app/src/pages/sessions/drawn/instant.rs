@@ -8,7 +8,10 @@ use web_sys::{Element, HtmlElement, Text};
 use super::{super::content::Content, set, text_of};
 use crate::{
     components::clock::{Tell, Zone},
-    session::{Lifetimes, column::Column},
+    session::{
+        Lifetimes,
+        column::{Column, Columns},
+    },
     time::Timestamp,
 };
 
@@ -36,19 +39,28 @@ pub(super) struct Told {
     beside_now: String,
 }
 
-/// The instants of a session, in the order of [`INSTANTS`], and how they are told.
-pub(super) fn instants_of(content: &Content, lifetimes: &Lifetimes) -> [(Option<Timestamp>, Tell); INSTANTS.len()] {
+/// The instants of a row, in the order of [`INSTANTS`], and how they are told. In columns that nobody sees there are none.
+pub(in crate::pages::sessions) fn instants_of(
+    content: &Content,
+    lifetimes: &Lifetimes,
+    columns: Columns,
+) -> [(Option<Timestamp>, Tell); INSTANTS.len()] {
     let deadlines = content.deadlines(lifetimes);
+    let seen = |column, at: Option<Timestamp>| at.filter(|_| columns.shows(column));
     [
-        (content.shown().map(|shown| shown.session.last_active_at), Timestamp::ago),
-        (deadlines.and_then(|both| both.idle_timeout), Timestamp::ahead),
-        (deadlines.map(|both| both.absolute_lifetime), Timestamp::ahead),
+        (seen(Column::LastActive, content.last_active()), Timestamp::ago),
+        (seen(Column::IdleTimeout, deadlines.and_then(|both| both.idle_timeout)), Timestamp::ahead),
+        (seen(Column::AbsoluteLifetime, deadlines.map(|both| both.absolute_lifetime)), Timestamp::ahead),
     ]
 }
 
 impl Told {
     pub(super) fn of(at: Option<Timestamp>, tell: Tell, now: Timestamp, zone: Zone) -> Self {
         Self { at, zone, beside_now: at.map(|at| tell(at, now)).unwrap_or_default() }
+    }
+
+    fn second(&self) -> Option<u64> {
+        self.at.map(|at| at.as_millis() / 1_000)
     }
 
     fn exact(&self) -> String {
@@ -72,8 +84,10 @@ impl Instant {
         let before = std::mem::replace(&mut self.told, now);
         let now = &self.told;
         let is_other = before.at != now.at;
-        // Most often it is of the same second, and the server has written the device's time.
-        let exactly = (is_other || before.zone != now.zone).then(|| now.exact()).filter(|told| *told != before.exact());
+        let is_elsewhere = before.zone != now.zone;
+        // A busy session moves several times within a second, and mostly the server has written the device's time.
+        let exactly = (is_elsewhere || before.second() != now.second()).then(|| now.exact());
+        let exactly = exactly.filter(|told| !is_elsewhere || *told != before.exact());
         if before.beside_now == now.beside_now && !is_other && exactly.is_none() {
             return;
         }

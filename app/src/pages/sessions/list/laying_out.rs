@@ -32,11 +32,10 @@ struct Focus {
 impl List {
     /// Fits rows and empty heights to what the user has scrolled to.
     pub(in crate::pages::sessions) fn lay_out(self) {
-        let screen = browser::screen_height();
         let Some(viewport) = self.viewport() else {
             return;
         };
-        let grown = self.grow(scroll::rows_needed(Viewport { height: screen, ..viewport }));
+        let grown = self.grow(scroll::rows_needed(viewport));
         let total = self.follower.with_value(Follower::total);
         self.laid_out.set_value(total);
         let window = scroll::window(viewport, total, self.limit() as usize);
@@ -104,7 +103,7 @@ impl List {
         }
         let edge = edge.max(0.0);
         let height = (screen - edge).max(row_height);
-        Some(Viewport { offset: (edge - start).max(0.0), height, row_height })
+        Some(Viewport { offset: (edge - start).max(0.0), height, screen, row_height })
     }
 
     fn row_height(self) -> Option<f64> {
@@ -114,7 +113,8 @@ impl List {
     }
 
     /// The table's header stays right below the bar, however many lines that takes, and what is focused below both.
-    /// Tells whether the header, which begins at `top`, may have moved.
+    ///
+    /// Tells whether the header, which began at `top`, may have moved.
     fn note_bar_height(self, head: &HtmlElement, top: f64) -> bool {
         let Some(height) = self.elements.bar.get_untracked().map(|bar| f64::from(bar.offset_height())) else {
             return false;
@@ -128,7 +128,8 @@ impl List {
         for element in root.iter().chain([head]) {
             set_pixels(element, "--bar-height", height);
         }
-        top <= before.max(height)
+        // A browser that is zoomed rounds.
+        top <= before.max(height) + 1.0
     }
 
     /// Adds places up to this many; tells whether it did.
