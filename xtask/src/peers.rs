@@ -35,7 +35,7 @@ pub(crate) fn sessions(workspace: &Workspace, long: bool, arguments: Vec<OsStrin
     let mut bench = workspace.cargo("bench --profile release -p server --bench figures -- peers");
     bench.arg("--launchers").arg(workspace.path("peers")).arg("--python").arg(python);
     if long {
-        bench.args(["--sessions", "1000000", "--rounds", "7", "--seconds", "3"]);
+        bench.args(["--sessions", "1000000", "--rounds", "5", "--seconds", "3"]);
     }
     bench.env("PEERS_BIN", workspace.target("peers/rust/release/peers")).env("PYTHONDONTWRITEBYTECODE", "1");
     if let Some(redis) = redis(workspace)? {
