@@ -2,7 +2,7 @@ import { CONTENDERS, serveContenders } from "./contenders.mjs";
 import { bytes } from "./measures/bytes.mjs";
 import { firstLoad } from "./measures/first_load.mjs";
 import { heap } from "./measures/heap.mjs";
-import { renderings } from "./measures/rendering.mjs";
+import { renderings, visits } from "./measures/rendering.mjs";
 import { scrolling } from "./measures/scrolling.mjs";
 import { selectAll } from "./measures/select_all.mjs";
 import { updates } from "./measures/updates.mjs";
@@ -14,6 +14,9 @@ import { Rest } from "./support/rest.mjs";
 
 /** The measures, in the order of the goals. */
 const MEASURES = { f1: bytes, f2: firstLoad, f3: renderings, f4: updates, f5: scrolling, f6: selectAll, f7: heap };
+
+/** Measures that ask all contenders in one go, before the others of that name. */
+const TOGETHER = { f3: visits };
 
 /** Sessions that are touched on purpose. Their names come before all others. */
 const TOUCHED = Array.from({ length: 10 }, (_, index) => `aaaa-${index}`);
@@ -70,12 +73,17 @@ async function rounds(bench, tell) {
   const report = new Report();
   const contenders = CONTENDERS.filter(({ name }) => bench.contenders.length === 0 || bench.contenders.includes(name));
   for (let round = 1; round <= bench.rounds; round++) {
+    const take = ({ name }, found) => {
+      report.add(name, found);
+      tell(`round ${round} ${name} ${JSON.stringify(found)}`);
+    };
     for (const [id, measure] of Object.entries(MEASURES)) {
       if (bench.only.length > 0 && !bench.only.includes(id)) continue;
+      const together = await named(`${id} in round ${round}`, async () => (await TOGETHER[id]?.(bench, contenders)) ?? []);
+      together.forEach((found, index) => take(contenders[index], found));
       for (const contender of contenders) {
         const found = await named(`${id} of ${contender.name} in round ${round}`, () => measure(bench, contender));
-        report.add(contender.name, found);
-        tell(`round ${round} ${contender.name} ${JSON.stringify(found)}`);
+        take(contender, found);
       }
     }
   }

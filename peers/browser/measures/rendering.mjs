@@ -8,17 +8,14 @@ import { rendering, workOf } from "../support/trace.mjs";
 export const LEAST_ROWS = 10;
 /** How long the page is watched after the table is alive, or after a jump: all that it causes is then done. */
 const SETTLED = 700;
-/** Visits after the first one. */
-const VISITS = 7;
+/** How often each contender is visited, after a first time. */
+const TURNS = 5;
 const JUMPS = [0.5, 0.25, 0.75];
 
 /**
- * f3: script, style and layout on the main thread, in milliseconds.
+ * f3, the rest: script, style and layout on the main thread, in milliseconds.
  *
- * Load: the median of seven visits after a first one, from the navigation until 0.7 s after the table is alive. For
- * Keepwatch this is to lay out what the server has rendered and to hydrate it, for the others to read the rows and to
- * draw them.
- * Draw: the same drawing alone, of rows that are in memory. Keepwatch has no such thing.
+ * Draw: the drawing of {@link visits} alone, of rows that are in memory. Keepwatch has no such thing.
  * Jump: the scroll position is set to the middle, a quarter and three quarters, and the page is watched for 0.7 s each;
  * reading the new rows is part of it for all.
  * @param {import("../bench.mjs").Bench} bench
@@ -26,30 +23,52 @@ const JUMPS = [0.5, 0.25, 0.75];
  */
 export async function renderings(bench, contender) {
   return {
-    "f3 load ms": await load(bench, contender),
     ...(!contender.isStatic && contender.name !== "keepwatch" && { "f3 draw ms": await draw(bench, contender) }),
     ...(!contender.isStatic && { "f3 jump ms": await jump(bench, contender) }),
   };
 }
 
-function load({ browser, rest }, contender) {
-  return browser.withPage(async (page) => {
-    const path = `${contender.path}?sort=username`;
-    await page.goto(path);
-    await alive(page, contender);
-    await pause(SETTLED);
-    const times = [];
-    for (let visit = 0; visit < VISITS; visit++) {
-      const work = await workOf(page, async () => {
-        await page.goto(path);
-        await alive(page, contender);
-        await pause(SETTLED);
-      });
-      times.push(rendering(work));
-      await verifiedRows(page, contender, rest, LEAST_ROWS);
+/**
+ * f3, visits: script, style and layout on the main thread, in milliseconds, from the navigation until 0.7 s after the table
+ * is alive; the median of five. For Keepwatch this is to lay out what the server has rendered and to hydrate it, for the
+ * others to read the rows and to draw them.
+ *
+ * Cold: from an empty page, in a browser that has the files, and nothing of them in memory. Load: from the same page.
+ *
+ * The contenders are visited in turn, time after time: what else the machine does for some seconds meets all of them. A
+ * browser that waits for its turn shows nothing.
+ * @param {import("../bench.mjs").Bench} bench
+ * @param {import("../contenders.mjs").Contender[]} contenders
+ * @returns {Promise<object[]>} for each contender
+ */
+export function visits({ browser, rest }, contenders) {
+  return withPages(browser, contenders.length, async (pages) => {
+    const times = contenders.map(() => ({ cold: [], load: [] }));
+    for (let turn = 0; turn <= TURNS; turn++) {
+      for (const [index, contender] of contenders.entries()) {
+        const page = pages[index];
+        const visit = async () => {
+          await page.goto(`${contender.path}?sort=username`);
+          await alive(page, contender);
+          await pause(SETTLED);
+        };
+        for (const kind of ["cold", "load"]) {
+          const time = rendering(await workOf(page, visit));
+          // The first turn fetches the files.
+          if (turn > 0) times[index][kind].push(time);
+        }
+        await verifiedRows(page, contender, rest, LEAST_ROWS);
+        await page.goto("about:blank");
+      }
     }
-    return median(times);
+    return times.map(({ cold, load }) => ({ "f3 cold load ms": median(cold), "f3 load ms": median(load) }));
   });
+}
+
+/** Shows `use` this many pages, each of a browser of its own. */
+function withPages(browser, count, use, pages = []) {
+  if (pages.length === count) return use(pages);
+  return browser.withPage((page) => withPages(browser, count, use, [...pages, page]));
 }
 
 function draw({ browser, rest }, contender) {
