@@ -53,8 +53,9 @@ pub fn shell() -> impl IntoView {
                 // As HTML: a marker that leptos puts behind text would be shown.
                 <title inner_html=title_html(page.as_ref())></title>
                 <link rel="icon" type="image/svg+xml" href=ICON/>
-                <link rel="stylesheet" href=assets.css.clone()/>
-                {scripted.then(|| view! { <Scripts assets/> })}
+                // Before the style sheet, for which a script waits.
+                {scripted.then(|| view! { <Scripts js=assets.js wasm=assets.wasm/> })}
+                <link rel="stylesheet" href=assets.css/>
             </head>
             <body>
                 <App/>
@@ -65,17 +66,21 @@ pub fn shell() -> impl IntoView {
     }
 }
 
+/// What makes the page come alive. It runs as soon as it is read, so that all it asks for is on its way while the page is read.
 #[component]
-fn Scripts(assets: Assets) -> impl IntoView {
-    let Assets { js, wasm, .. } = assets;
+fn Scripts(js: String, wasm: String) -> impl IntoView {
     let nonce = use_nonce();
+    // Asked for here and not by a preload link: Chromium keeps the compiled code of a module that a script has fetched, and of
+    // none that a link has. Compiled before there is the module that will call it: it is compiled beside the main thread.
     let start = format!(
-        "import({js:?}).then(module => module.default({{ module_or_path: {wasm:?} }}).then(() => module.hydrate()))"
+        "(async () => {{ const wasm = WebAssembly.compileStreaming(fetch({wasm:?})); const module = await import({js:?}); \
+         await module.default({{ module_or_path: wasm }}); \
+         if (document.readyState === \"loading\") \
+         await new Promise(parsed => document.addEventListener(\"DOMContentLoaded\", parsed)); \
+         module.hydrate(); }})()"
     );
     view! {
-        <link rel="modulepreload" href=js nonce=nonce.clone()/>
-        <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous"/>
-        <script type="module" nonce=nonce>
+        <script nonce=nonce>
             {start}
         </script>
     }
