@@ -25,7 +25,7 @@
  *
  *   f1   bytes of scripts and styles before the table can be used, with Brotli
  *   f2   first load on a slow network and a slow processor: text of 50 rows seen; table usable
- *   f3   script, style and layout of visits, cold and from the page itself, of drawing alone, and of a jump in the list
+ *   f3   script, style and layout of visits, the first, cold, and from the page itself, of drawing alone, and of a jump
  *   f4   script, style and layout per frame of the live channel
  *   f5   the last row; dropped frames, long tasks, empty rows and work during five seconds of scrolling
  *   f6   select all: from the click to the end of the frame that shows it

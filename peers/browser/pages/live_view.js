@@ -26,11 +26,15 @@ export class LiveView {
   /**
    * @param {(state: State, patch: Patch | undefined) => void} told is called with each state, and with what has changed
    *   unless all may have.
+   * @param {() => void} opened is called when the channel is open.
    */
-  constructor(told) {
+  constructor(told, opened = () => {}) {
     this.#told = told;
     this.#socket.binaryType = "arraybuffer";
-    this.#socket.onopen = () => this.#ask();
+    this.#socket.onopen = () => {
+      opened();
+      this.#ask();
+    };
     this.#socket.onmessage = ({ data }) => this.#hear(read(data));
   }
 

@@ -14,7 +14,8 @@ const MOST_HEIGHT = 8_000_000;
 const EDGE = 2_000;
 const OVERSCAN = 10;
 const STEP = 10;
-const number = new Intl.NumberFormat("en");
+/** What `Intl.NumberFormat` does, without the milliseconds that its first use takes. */
+const number = { format: (value) => String(value).replace(/\B(?=(\d{3})+$)/g, ",") };
 
 const find = (selector) => document.querySelector(selector);
 const body = find(".rows");
@@ -46,14 +47,9 @@ let headHeight = 0;
 let isScrolled = false;
 let watchedFrom = 0;
 
-const live = new LiveView((state) => {
-  total = state.total;
-  ahead = state.now - Date.now();
-  sessions = heldIds === undefined ? state.sessions : inHeldOrder(state.sessions);
-  sessionsFrom = watchedFrom;
-  writeCounts(state.counts);
-  fill();
-  hold(state);
+const live = new LiveView(follow, () => {
+  find(".sessions").dataset.link = "live";
+  find(".link-state").firstChild.data = "Live";
 });
 
 const { total: found, sessions: firstSessions } = await readSessions(0, 50);
@@ -80,24 +76,40 @@ function draw() {
   body.addEventListener("click", clicked);
   setInterval(() => pool.forEach((row) => row.tick(Date.now() + ahead)), 1_000);
   live.watch(0, pool.length);
-  find(".sessions").dataset.link = "live";
-  find(".link-state").firstChild.data = "Live";
   alive();
+}
+
+/** Shows a state of the live channel. */
+function follow(state) {
+  const from = watchedFrom;
+  ahead = state.now - Date.now();
+  if (state.total !== total) {
+    total = state.total;
+    // The list is as high as it has rows.
+    layOut();
+  }
+  sessions = heldIds === undefined ? state.sessions : inHeldOrder(state.sessions);
+  sessionsFrom = from;
+  writeCounts(state.counts);
+  fill();
+  hold(state);
 }
 
 /** Fits rows and empty heights to the scroll position. */
 function layOut() {
+  // Read before anything is written: otherwise the browser would have to lay the page out twice.
+  const [screen, scrolled] = [innerHeight, scrollY];
   const edge = barHeight + headHeight;
-  const rowsOnScreen = (innerHeight - edge) / ROW_HEIGHT;
+  const rowsOnScreen = (screen - edge) / ROW_HEIGHT;
   const height = Math.min(total * ROW_HEIGHT, MOST_HEIGHT);
   const travel = height - rowsOnScreen * ROW_HEIGHT;
-  const offset = Math.min(Math.max(scrollY - listTop, 0), travel);
+  const offset = Math.min(Math.max(scrolled - listTop, 0), travel);
   const top = rowAt(offset, travel, total - rowsOnScreen);
   const first = Math.min(Math.floor(Math.max(0, top - OVERSCAN) / STEP) * STEP, total - pool.length);
   const above = Math.round(Math.max(0, offset - (top - first) * ROW_HEIGHT));
   before.style.height = `${above}px`;
   after.style.height = `${Math.max(0, height - above - pool.length * ROW_HEIGHT)}px`;
-  const bottom = top + (innerHeight - Math.max(edge, listTop + edge - scrollY)) / ROW_HEIGHT;
+  const bottom = top + (screen - Math.max(edge, listTop + edge - scrolled)) / ROW_HEIGHT;
   isScrolled = top >= 1;
   writeShown(Math.floor(top) + 1, Math.min(Math.ceil(bottom), total));
   if (first === firstRow) return;

@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { chromium } from "playwright-core";
 
 /** As root, without a graphics card, and without traffic of the browser's own. */
@@ -13,6 +17,10 @@ const ARGUMENTS = [
 
 /** The size of the screen unless a measure says otherwise. */
 const SCREEN = { width: 1280, height: 800 };
+
+function options() {
+  return { executablePath: process.env["CHROMIUM_PATH"] || undefined, args: ARGUMENTS };
+}
 
 /** Chromium in which Admin has signed in. */
 export class Browser {
@@ -31,8 +39,7 @@ export class Browser {
    * @param {{ name: string, value: string }} cookie
    */
   static async launch(origin, cookie) {
-    const executablePath = process.env["CHROMIUM_PATH"] || undefined;
-    return new Browser(await chromium.launch({ executablePath, args: ARGUMENTS }), origin, cookie);
+    return new Browser(await chromium.launch(options()), origin, cookie);
   }
 
   get version() {
@@ -47,17 +54,50 @@ export class Browser {
    * @returns {Promise<T>}
    */
   async withPage(use, viewport = SCREEN) {
-    const context = await this.#browser.newContext({ baseURL: this.#origin, viewport, timezoneId: "Europe/Berlin" });
+    const context = await this.#browser.newContext(this.#settings(viewport));
     try {
-      await context.addCookies([{ ...this.#cookie, url: this.#origin }]);
-      const errors = [];
-      context.on("weberror", (error) => errors.push(error.error()));
-      const result = await use(await context.newPage());
-      if (errors.length > 0) throw errors[0];
-      return result;
+      return await this.#watched(context, async () => use(await context.newPage()));
     } finally {
       await context.close();
     }
+  }
+
+  /**
+   * Shows `use` pages, each of one more browser, which has nothing yet and keeps what it fetches and compiles, as a person's
+   * does: one whose pages are forgotten keeps no compiled WebAssembly. All of them are in sight.
+   * @template T
+   * @param {number} count
+   * @param {(pages: import("playwright-core").Page[]) => Promise<T>} use
+   * @returns {Promise<T>}
+   */
+  async withKeptPages(count, use) {
+    if (count === 0) return use([]);
+    const profile = await mkdtemp(join(tmpdir(), "keepwatch-bench-"));
+    try {
+      const context = await chromium.launchPersistentContext(profile, { ...options(), ...this.#settings(SCREEN) });
+      try {
+        const [page] = context.pages();
+        const others = (pages) => use([page, ...pages]);
+        return await this.#watched(context, () => this.withKeptPages(count - 1, others));
+      } finally {
+        await context.close();
+      }
+    } finally {
+      await rm(profile, { recursive: true, force: true });
+    }
+  }
+
+  #settings(viewport) {
+    return { baseURL: this.#origin, viewport, timezoneId: "Europe/Berlin" };
+  }
+
+  async #watched(context, use) {
+    await context.addCookies([{ ...this.#cookie, url: this.#origin }]);
+    const errors = [];
+    context.on("weberror", (error) => errors.push(error.error()));
+    const result = await use();
+    if (errors.length > 0) throw errors[0];
+    return result;
   }
 
   close() {

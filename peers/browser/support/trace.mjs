@@ -20,9 +20,10 @@ const SCRIPT = new RegExp(
  * Does something and tells what the page's main thread did meanwhile.
  * @param {import("playwright-core").Page} page
  * @param {() => Promise<unknown>} action
+ * @param {string | undefined} since counts from the last event of this name
  * @returns {Promise<Work>}
  */
-export async function workOf(page, action) {
+export async function workOf(page, action, since) {
   const browser = page.context().browser();
   await browser.startTracing(page, { categories: CATEGORIES });
   let trace;
@@ -31,7 +32,7 @@ export async function workOf(page, action) {
   } finally {
     trace = await browser.stopTracing();
   }
-  return summed(JSON.parse(trace.toString()).traceEvents);
+  return summed(JSON.parse(trace.toString()).traceEvents, since);
 }
 
 /**
@@ -43,11 +44,13 @@ export function rendering({ script, style, layout }) {
 }
 
 /** The work of the main thread that did the most: the page's, not one of a renderer that is kept in reserve. */
-function summed(events) {
+function summed(events, since) {
   const isMain = (event) => event.name === "thread_name" && event.args.name === "CrRendererMain";
-  const threads = events.filter(isMain).map(({ pid, tid }) =>
-    ownTimes(events.filter((event) => event.ph === "X" && event.pid === pid && event.tid === tid)),
-  );
+  const threads = events.filter(isMain).map(({ pid, tid }) => {
+    const own = events.filter((event) => event.ph === "X" && event.pid === pid && event.tid === tid);
+    const start = Math.max(0, ...own.filter(({ name }) => name === since).map(({ ts }) => ts));
+    return ownTimes(own.filter(({ ts }) => ts >= start));
+  });
   const total = (work) => rendering(work) + work.parse + work.paint;
   const busiest = threads.sort((one, other) => total(other) - total(one))[0];
   if (busiest === undefined || total(busiest) === 0) throw new Error("the trace shows no work of the page");
