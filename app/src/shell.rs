@@ -70,10 +70,11 @@ pub fn shell() -> impl IntoView {
 #[component]
 fn Scripts(js: String, wasm: String) -> impl IntoView {
     let nonce = use_nonce();
-    // Asked for here and not by a preload link: Chromium keeps the compiled code of a module that a script has fetched, and of
-    // none that a link has. Compiled before there is the module that will call it: it is compiled beside the main thread.
+    // Chromium keeps the compiled code of WebAssembly that a script has fetched, and of none that a preload link has. It is
+    // compiled without waiting for the JavaScript that calls it: so it is compiled beside the main thread.
     let start = format!(
-        "(async () => {{ const wasm = WebAssembly.compileStreaming(fetch({wasm:?})); const module = await import({js:?}); \
+        "(async () => {{ const [wasm, module] = \
+         await Promise.all([WebAssembly.compileStreaming(fetch({wasm:?})), import({js:?})]); \
          await module.default({{ module_or_path: wasm }}); \
          if (document.readyState === \"loading\") \
          await new Promise(parsed => document.addEventListener(\"DOMContentLoaded\", parsed)); \

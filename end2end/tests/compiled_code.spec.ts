@@ -6,13 +6,14 @@ import { chromium } from "@playwright/test";
 
 import { expect, hydrated, signIn, test } from "../support/test.ts";
 
-// Chromium writes down what it has compiled once something has run often, and much runs where much changes.
+// Chromium writes down what it has compiled once it has optimised something, and much runs often where much changes.
 test.use({ given: { demoSessions: 20_000 } });
 
-/** Longer than Chromium waits until it writes down what it has compiled. */
+/** Longer than Chromium waits, since it last optimised something, until it writes down what it has compiled. */
 const COMPILED = 3_000;
 
 test("a browser keeps what it has compiled of the console", async ({ server, launchOptions, browserErrors }) => {
+  test.setTimeout(60_000);
   const profile = await mkdtemp(join(tmpdir(), "keepwatch-profile-"));
   // Pages that are forgotten, as those of other tests, keep nothing.
   const context = await chromium.launchPersistentContext(profile, { ...launchOptions, baseURL: server.url });
@@ -29,10 +30,15 @@ test("a browser keeps what it has compiled of the console", async ({ server, lau
       await page.waitForTimeout(COMPILED);
       await page.goto("about:blank");
       await context.browser()!.startTracing(page, { categories: ["disabled-by-default-devtools.timeline"] });
-      await visit();
-      const trace = await context.browser()!.stopTracing();
+      const trace = await visit().then(
+        () => context.browser()!.stopTracing(),
+        async (error: unknown) => {
+          await context.browser()!.stopTracing();
+          throw error;
+        },
+      );
       expect(trace.includes("v8.wasm.moduleCacheHit")).toBe(true);
-    }).toPass({ timeout: 25_000 });
+    }).toPass({ timeout: 40_000 });
   } finally {
     await context.close();
     await rm(profile, { recursive: true, force: true });

@@ -8,7 +8,10 @@ import { rendering, workOf } from "../support/trace.mjs";
 export const LEAST_ROWS = 10;
 /** How long the page is watched after the table is alive, or after a jump: all that it causes is then done. */
 const SETTLED = 700;
-/** How long a page is looked at the first time: Chromium writes down what it has compiled when it has compiled nothing for 2 s. */
+/**
+ * How long a page is looked at the first time: Chromium writes down what it has compiled once it has optimised something, and
+ * then nothing more for 2 s.
+ */
 const COMPILED = 4_000;
 /** How often each contender is visited, after a first time. */
 const TURNS = 5;
@@ -32,11 +35,11 @@ export async function renderings(bench, contender) {
 
 /**
  * f3, visits: script, style and layout on the main thread, in milliseconds, from when the browser begins to show the page
- * until 0.7 s after the table is alive; what the page before it does meanwhile is not counted. For Keepwatch this is to lay out what the server has rendered and to hydrate it, for the others to read the rows
- * and to draw them.
+ * until 0.7 s after the table is alive; what the page before it does meanwhile is not counted. For Keepwatch
+ * this is to lay out what the server has rendered and to hydrate it, for the others to read the rows and to draw them.
  *
  * First: in a browser that has nothing; once. Cold: from an empty page, in a browser that has the files and what it has
- * compiled of them, and nothing in memory. Load: from the same page. The latter are the medians of five.
+ * compiled of them, and nothing in memory. Load: from the same page. Cold and load are medians of five.
  *
  * The contenders are visited in turn, time after time: what else the machine does for some seconds meets all of them. A page
  * that waits for its turn is empty.

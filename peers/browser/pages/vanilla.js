@@ -33,6 +33,8 @@ const deleteSelected = find(".delete-selected");
 /** @type {Row[]} */
 const pool = [];
 let total = 0;
+/** How many rows the list is high: as many as it has, or had when its order began to stay. */
+let rows = 0;
 let firstRow = 0;
 let sessions = [];
 let sessionsFrom = 0;
@@ -44,6 +46,9 @@ let heldIds;
 let listTop = 0;
 let barHeight = 0;
 let headHeight = 0;
+// Read where nothing has been written since the last frame: otherwise the browser would have to lay the page out twice.
+let screen = 0;
+let scrolled = 0;
 let isScrolled = false;
 let watchedFrom = 0;
 
@@ -53,25 +58,29 @@ const live = new LiveView(follow, () => {
 });
 
 const { total: found, sessions: firstSessions } = await readSessions(0, 50);
-total = found;
+total = rows = found;
 sessions = firstSessions;
 drawWhenAsked(draw);
 
 function draw() {
   const template = find("#row").content.firstElementChild;
+  [screen, scrolled] = [innerHeight, scrollY];
   barHeight = bar.offsetHeight;
   headHeight = head.offsetHeight;
+  listTop = before.getBoundingClientRect().top + scrolled - barHeight - headHeight;
   for (const { style } of [document.documentElement, head]) style.setProperty("--bar-height", `${barHeight}px`);
-  listTop = before.getBoundingClientRect().top + scrollY - barHeight - headHeight;
-  const rowsOnScreen = Math.ceil((innerHeight - barHeight - headHeight) / ROW_HEIGHT);
+  const rowsOnScreen = Math.ceil((screen - barHeight - headHeight) / ROW_HEIGHT);
   const wanted = Math.max(50, rowsOnScreen + 2 * OVERSCAN + STEP);
   for (let index = 0; index < wanted; index++) pool.push(new Row(template.cloneNode(true)));
   fill();
+  layOut();
   body.append(...pool.map((row) => row.element));
   selectAll.disabled = false;
   deleteSelected.hidden = true;
-  layOut();
-  addEventListener("scroll", layOut);
+  addEventListener("scroll", () => {
+    scrolled = scrollY;
+    layOut();
+  });
   selectAll.addEventListener("change", pickAll);
   body.addEventListener("click", clicked);
   setInterval(() => pool.forEach((row) => row.tick(Date.now() + ahead)), 1_000);
@@ -81,37 +90,33 @@ function draw() {
 
 /** Shows a state of the live channel. */
 function follow(state) {
-  const from = watchedFrom;
+  total = state.total;
   ahead = state.now - Date.now();
-  if (state.total !== total) {
-    total = state.total;
-    // The list is as high as it has rows.
-    layOut();
-  }
   sessions = heldIds === undefined ? state.sessions : inHeldOrder(state.sessions);
-  sessionsFrom = from;
+  sessionsFrom = watchedFrom;
   writeCounts(state.counts);
   fill();
   hold(state);
+  if (heldIds !== undefined || rows === total) return;
+  rows = total;
+  layOut();
 }
 
 /** Fits rows and empty heights to the scroll position. */
 function layOut() {
-  // Read before anything is written: otherwise the browser would have to lay the page out twice.
-  const [screen, scrolled] = [innerHeight, scrollY];
   const edge = barHeight + headHeight;
   const rowsOnScreen = (screen - edge) / ROW_HEIGHT;
-  const height = Math.min(total * ROW_HEIGHT, MOST_HEIGHT);
+  const height = Math.min(rows * ROW_HEIGHT, MOST_HEIGHT);
   const travel = height - rowsOnScreen * ROW_HEIGHT;
   const offset = Math.min(Math.max(scrolled - listTop, 0), travel);
-  const top = rowAt(offset, travel, total - rowsOnScreen);
-  const first = Math.min(Math.floor(Math.max(0, top - OVERSCAN) / STEP) * STEP, total - pool.length);
+  const top = rowAt(offset, travel, rows - rowsOnScreen);
+  const first = Math.min(Math.floor(Math.max(0, top - OVERSCAN) / STEP) * STEP, rows - pool.length);
   const above = Math.round(Math.max(0, offset - (top - first) * ROW_HEIGHT));
   before.style.height = `${above}px`;
   after.style.height = `${Math.max(0, height - above - pool.length * ROW_HEIGHT)}px`;
   const bottom = top + (screen - Math.max(edge, listTop + edge - scrolled)) / ROW_HEIGHT;
   isScrolled = top >= 1;
-  writeShown(Math.floor(top) + 1, Math.min(Math.ceil(bottom), total));
+  writeShown(Math.floor(top) + 1, Math.min(Math.ceil(bottom), rows));
   if (first === firstRow) return;
   firstRow = watchedFrom = first;
   heldIds = undefined;
@@ -127,7 +132,7 @@ function layOut() {
  */
 function rowAt(offset, travel, lastTop) {
   const end = EDGE * ROW_HEIGHT;
-  if (total * ROW_HEIGHT <= MOST_HEIGHT || offset <= end) return offset / ROW_HEIGHT;
+  if (rows * ROW_HEIGHT <= MOST_HEIGHT || offset <= end) return offset / ROW_HEIGHT;
   if (offset >= travel - end) return lastTop - (travel - offset) / ROW_HEIGHT;
   return EDGE + ((offset - end) / (travel - 2 * end)) * (lastTop - 2 * EDGE);
 }

@@ -63,8 +63,8 @@ export class Browser {
   }
 
   /**
-   * Shows `use` pages, each of one more browser, which has nothing yet and keeps what it fetches and compiles, as a person's
-   * does: one whose pages are forgotten keeps no compiled WebAssembly. All of them are in sight.
+   * Hands `use` pages, each in a browser of its own that has nothing yet: all of them are in sight, and what is fetched and
+   * compiled is kept, as a person's browser keeps it. One that is off the record keeps no compiled WebAssembly.
    * @template T
    * @param {number} count
    * @param {(pages: import("playwright-core").Page[]) => Promise<T>} use

@@ -11,7 +11,6 @@
 export function shellOf(html, script) {
   const whole = html
     .replaceAll(/<script\b.*?<\/script>/gs, "")
-    .replaceAll(/<link rel="(?:modulepreload|preload)"[^>]*>/g, "")
     .replaceAll("<!>", "");
   const rows = /<tbody role="rowgroup"[^>]* class="rows">(.*?)<\/tbody>/s.exec(whole);
   const row = /<tr role="row" aria-rowindex="\d+" class="row">.*?<\/tr>/s.exec(rows?.[1] ?? "");

@@ -20,7 +20,7 @@ const SCRIPT = new RegExp(
  * Does something and tells what the page's main thread did meanwhile.
  * @param {import("playwright-core").Page} page
  * @param {() => Promise<unknown>} action
- * @param {string | undefined} since counts from the last event of this name
+ * @param {string | undefined} since counts from the last event of this name, and only threads that have one
  * @returns {Promise<Work>}
  */
 export async function workOf(page, action, since) {
@@ -46,10 +46,11 @@ export function rendering({ script, style, layout }) {
 /** The work of the main thread that did the most: the page's, not one of a renderer that is kept in reserve. */
 function summed(events, since) {
   const isMain = (event) => event.name === "thread_name" && event.args.name === "CrRendererMain";
-  const threads = events.filter(isMain).map(({ pid, tid }) => {
+  const threads = events.filter(isMain).flatMap(({ pid, tid }) => {
     const own = events.filter((event) => event.ph === "X" && event.pid === pid && event.tid === tid);
-    const start = Math.max(0, ...own.filter(({ name }) => name === since).map(({ ts }) => ts));
-    return ownTimes(own.filter(({ ts }) => ts >= start));
+    if (since === undefined) return [ownTimes(own)];
+    const start = own.findLast(({ name }) => name === since)?.ts;
+    return start === undefined ? [] : [ownTimes(own.filter(({ ts }) => ts >= start))];
   });
   const total = (work) => rendering(work) + work.parse + work.paint;
   const busiest = threads.sort((one, other) => total(other) - total(one))[0];
