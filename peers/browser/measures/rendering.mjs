@@ -35,8 +35,8 @@ export async function renderings(bench, contender) {
 
 /**
  * f3, visits: script, style and layout on the main thread, in milliseconds, from when the browser begins to show the page
- * until 0.7 s after the table is alive; what the page before it does meanwhile is not counted. For Keepwatch
- * this is to lay out what the server has rendered and to hydrate it, for the others to read the rows and to draw them.
+ * until 0.7 s after the table is alive; what the page before it does meanwhile is not counted. For Keepwatch this is to
+ * lay out what the server has rendered and to hydrate it, for the others to read the rows and to draw them.
  *
  * First: in a browser that has nothing; once. Cold: from an empty page, in a browser that has the files and what it has
  * compiled of them, and nothing in memory. Load: from the same page. Cold and load are medians of five.
