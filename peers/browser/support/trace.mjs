@@ -1,5 +1,5 @@
 /** What the browser records: every task of the main thread, by what it did. */
-const CATEGORIES = ["devtools.timeline", "v8", "v8.wasm", "blink.user_timing"];
+const CATEGORIES = ["devtools.timeline", "v8", "v8.wasm", "v8.execute", "blink.user_timing"];
 
 const STYLE = /^(UpdateLayoutTree|RecalculateStyles|ScheduleStyleRecalculation|InvalidateLayout)$/;
 const LAYOUT = /^(Layout|LayoutShift)$/;
