@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::reactive::text;
 use crate::{
     browser,
-    time::{Timestamp, UtcOffset},
+    time::{BesideNow, Timestamp, UtcOffset},
 };
 
 /// How long after its last request a session counts as active.
@@ -40,12 +40,13 @@ impl Clock {
         Self { now: RwSignal::new(now), ahead: StoredValue::new(0), zone: RwSignal::new(Zone::Written(offset)) }
     }
 
-    /// Lets it run. In the browser only.
-    pub(crate) fn start(self) {
+    /// Lets it run. In the browser only. Tells whether the server has written the page in the device's time.
+    pub(crate) fn start(self) -> bool {
         self.set(self.now.get_untracked());
-        tell_server_offset(self.zone.get_untracked());
+        let is_local = tell_server_offset(self.zone.get_untracked());
         self.zone.set(Zone::Device);
         browser::every(SECOND, move || self.tick());
+        is_local
     }
 
     /// Sets it by the server's. In the browser only. It moves once a second all the same, unless it was wrong by as much:
@@ -97,12 +98,14 @@ impl Zone {
     }
 }
 
-/// Has the server write its next pages in the device's time, unless it does already.
-pub(crate) fn tell_server_offset(written: Zone) {
+/// Has the server write its next pages in the device's time, unless it does already; tells whether it does.
+pub(crate) fn tell_server_offset(written: Zone) -> bool {
     let here = Zone::Device.offset_at(browser::now());
-    if written != Zone::Written(here) {
+    let is_local = written == Zone::Written(here);
+    if !is_local {
         browser::keep_cookie(UtcOffset::COOKIE, &here.as_minutes().to_string());
     }
+    is_local
 }
 
 /// Whether a session that was last active at `at` counts as active now.
@@ -111,7 +114,7 @@ pub(crate) fn is_active(at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// How an instant is told beside another, now.
-pub(crate) type Tell = fn(Timestamp, Timestamp) -> String;
+pub(crate) type Tell = fn(Timestamp, Timestamp) -> BesideNow;
 
 /// An instant that follows signals; nothing while there is none.
 pub(crate) fn instant(clock: Clock, tell: Tell, at: Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>) -> AnyView {
@@ -121,7 +124,7 @@ pub(crate) fn instant(clock: Clock, tell: Tell, at: Arc<dyn Fn() -> Option<Times
     };
     let told = {
         let at = at.clone();
-        text(move || at().map(|at| tell(at, clock.now.get())).unwrap_or_default())
+        text(move || at().map(|at| tell(at, clock.now.get()).to_string()).unwrap_or_default())
     };
     view! {
         <time datetime=written(|_, at| at.to_string()) title=written(Clock::exact)>

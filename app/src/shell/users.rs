@@ -329,5 +329,5 @@ fn user_href(name: &str) -> String {
 }
 
 fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
-    at.map_or_else(|| "Never".to_owned(), |at| at.ago(now))
+    at.map_or_else(|| "Never".to_owned(), |at| at.ago(now).to_string())
 }

@@ -12,7 +12,7 @@ use crate::{
         Lifetimes,
         column::{Column, Columns},
     },
-    time::Timestamp,
+    time::{BesideNow, Timestamp},
 };
 
 /// The columns whose cells tell an instant.
@@ -32,11 +32,11 @@ struct InstantParts {
 }
 
 /// What is said of an instant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     at: Option<Timestamp>,
     zone: Zone,
-    beside_now: String,
+    beside_now: Option<BesideNow>,
 }
 
 /// The instants of a row, in the order of [`INSTANTS`], and how they are told. In columns that nobody sees there are none.
@@ -56,7 +56,7 @@ pub(in crate::pages::sessions) fn instants_of(
 
 impl Told {
     pub(super) fn of(at: Option<Timestamp>, tell: Tell, now: Timestamp, zone: Zone) -> Self {
-        Self { at, zone, beside_now: at.map(|at| tell(at, now)).unwrap_or_default() }
+        Self { at, zone, beside_now: at.map(|at| tell(at, now)) }
     }
 
     fn second(&self) -> Option<u64> {
@@ -76,7 +76,7 @@ impl Instant {
 
     /// The same in a copy of the row.
     pub(super) fn duplicate(&self) -> Self {
-        Self::of(self.told.clone())
+        Self::of(self.told)
     }
 
     /// Says this, in a row of which it is this column.
@@ -96,7 +96,7 @@ impl Instant {
             return;
         };
         if before.beside_now != now.beside_now {
-            beside_now.set_data(&now.beside_now);
+            beside_now.set_data(&now.beside_now.map(|told| told.to_string()).unwrap_or_default());
         }
         if is_other {
             set(time, "datetime", now.at.map(|at| at.to_string()).as_deref());

@@ -28,13 +28,16 @@ impl List {
     pub(in crate::pages::sessions) fn start(self) {
         // Before the clock starts: the rows tell times as the server has written them.
         self.adopt_rows();
-        self.clock.start();
+        let is_local = self.clock.start();
         self.status.start();
         self.hydrated.set(true);
-        Effect::new(move |_| {
+        Effect::new(move |told: Option<()>| {
             self.clock.track();
             self.columns.track();
-            self.draw(|rows| rows.tell_times(self.telling()));
+            // What is written in the device's time stands until the clock moves.
+            if !is_local || told.is_some() {
+                self.draw(|rows| rows.tell_times(self.telling()));
+            }
         });
         self.scroll_to_first();
         self.lay_out();
