@@ -27,6 +27,11 @@ pub fn mark_hydrated() {
     }
 }
 
+/// What of the document comes alive.
+pub fn living() -> Option<HtmlElement> {
+    document().query_selector("main").ok()??.dyn_into().ok()
+}
+
 /// The device's clock.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(Date::now() as u64)

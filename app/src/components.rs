@@ -3,7 +3,6 @@
 pub(crate) mod avatar;
 pub(crate) mod cell;
 pub(crate) mod clock;
-pub(crate) mod frame;
 pub(crate) mod icon;
 pub(crate) mod link_banner;
 pub(crate) mod notice;

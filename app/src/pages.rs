@@ -1,6 +1,5 @@
 //! The pages, and the data each is rendered from: made on the server, carried in the document, read back when hydrating.
 
-pub mod message;
 pub mod my_sessions;
 pub mod sessions;
 pub mod sign_in;
@@ -30,7 +29,8 @@ pub enum PageData {
     MySessions(MySessionsData),
     /// Users.
     Users(UsersData),
-    /// A refusal or an error.
+    /// A refusal or an error. Not carried to the browser's half, which has nothing to do with it.
+    #[serde(skip)]
     Message(MessageData),
 }
 
@@ -275,7 +275,7 @@ pub struct UserRow {
 }
 
 /// A refusal or an error.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct MessageData {
     /// In a few words: "Not found".
     pub title: String,

@@ -1,15 +1,17 @@
 //! The document around a page.
 
+mod frame;
 mod icon_sheet;
+mod message;
 mod my_sessions_forms;
 mod users;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use leptos::{nonce::use_nonce, prelude::*, tachys::view::RenderHtml};
 
-use self::{icon_sheet::icon_sheet, my_sessions_forms::forms_html, users::users_html};
+use self::{frame::framed, icon_sheet::icon_sheet, my_sessions_forms::forms_html, users::users_html};
 use crate::{
-    app::{App, is_scripted},
+    app::is_scripted,
     pages::{CarriedText, PageData, WrittenHtml, sessions::row::rows_html},
     wire::encode,
 };
@@ -41,8 +43,9 @@ pub fn shell() -> impl IntoView {
         Some(PageData::SignIn(_) | PageData::Message(_)) | None => String::new(),
     };
     provide_context(WrittenHtml(written));
-    provide_context(CarriedText(page.as_ref().map(|page| BASE64_STANDARD.encode(encode(page))).unwrap_or_default()));
-    let scripted = page.as_ref().is_some_and(is_scripted) && !assets.js.is_empty();
+    let alive = page.as_ref().filter(|page| is_scripted(page));
+    provide_context(CarriedText(alive.map(|page| BASE64_STANDARD.encode(encode(page))).unwrap_or_default()));
+    let scripted = alive.is_some() && !assets.js.is_empty();
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -58,7 +61,7 @@ pub fn shell() -> impl IntoView {
                 <link rel="stylesheet" href=assets.css/>
             </head>
             <body>
-                <App/>
+                {page.as_ref().map(framed)}
                 // Behind what comes alive: the browser's half need not contain it.
                 {icon_sheet()}
             </body>

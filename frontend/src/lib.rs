@@ -8,6 +8,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn hydrate() {
     #[cfg(panics_are_told)]
     std::panic::set_hook(Box::new(|panic| leptos::logging::error!("{panic}")));
-    leptos::mount::hydrate_body(App);
-    browser::mark_hydrated();
+    let Some(living) = browser::living() else { return };
+    leptos::mount::hydrate_from(living, App).forget();
+    // Behind the effects by which a page comes alive: what they measure is then as the browser has laid it out.
+    leptos::task::spawn_local(async { browser::mark_hydrated() });
 }

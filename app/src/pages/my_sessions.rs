@@ -13,7 +13,6 @@ use crate::{
     components::{
         cell::{session_type, text_cell},
         clock::{Clock, instant},
-        frame::{Frame, Here},
         link_banner::LinkBanner,
         notice::failure,
         reactive::{Text, flag, text},
@@ -57,7 +56,7 @@ struct Row {
 /// See [`MySessionsData`].
 #[component]
 pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
-    let MySessionsData { viewer, sessions, current, now, utc_offset, notice, .. } = data;
+    let MySessionsData { sessions, current, now, utc_offset, notice, .. } = data;
     let own = Own {
         rows: StoredValue::new(sessions.into_iter().map(Row::new).collect()),
         added: RwSignal::new(None),
@@ -72,24 +71,22 @@ pub(crate) fn MySessionsPage(data: MySessionsData) -> impl IntoView {
     let first_rows: Vec<_> = own.rows.with_value(|rows| rows.iter().map(|row| own_row(own, *row)).collect());
     let WrittenHtml(forms) = use_context().unwrap_or_default();
     view! {
-        <Frame viewer here=Here::MySessions>
-            <div class="heading">
-                <h1>"My Sessions"</h1>
-                <LinkBanner link=own.link/>
-            </div>
-            <StatusLine status=own.status/>
-            <div class="sheet" tabindex="-1" node_ref=own.sheet>
-                <table role="table" class="own-table">
-                    <caption class="visually-hidden">"My sessions"</caption>
-                    <OwnHead/>
-                    <tbody role="rowgroup" class="rows">
-                        {first_rows}
-                        {added_row(own, own.added)}
-                    </tbody>
-                </table>
-            </div>
-            <div inner_html=forms></div>
-        </Frame>
+        <div class="heading">
+            <h1>"My Sessions"</h1>
+            <LinkBanner link=own.link/>
+        </div>
+        <StatusLine status=own.status/>
+        <div class="sheet" tabindex="-1" node_ref=own.sheet>
+            <table role="table" class="own-table">
+                <caption class="visually-hidden">"My sessions"</caption>
+                <OwnHead/>
+                <tbody role="rowgroup" class="rows">
+                    {first_rows}
+                    {added_row(own, own.added)}
+                </tbody>
+            </table>
+        </div>
+        <div inner_html=forms></div>
     }
 }
 

@@ -28,11 +28,7 @@ use self::{
 use super::SessionsData;
 use crate::{
     browser::channel::Link,
-    components::{
-        frame::{Frame, Here},
-        reactive::text,
-        status::StatusLine,
-    },
+    components::{reactive::text, status::StatusLine},
     paths,
     session::query::SessionQuery,
 };
@@ -42,25 +38,23 @@ use crate::{
 pub(crate) fn SessionsPage(data: SessionsData) -> impl IntoView {
     let list = List::new(&data);
     Effect::new(move |_| untrack(move || list.start()));
-    let SessionsData { viewer, query, problems, page, confirm, bad_search, advice, .. } = data;
+    let SessionsData { query, problems, page, confirm, bad_search, advice, .. } = data;
     let typed = bad_search.map_or_else(|| query.filter.search.clone(), |bad| bad.typed);
     let ids = confirm.map(|confirm| confirm.ids).unwrap_or_default();
     let shown = page.sessions.len() as u64;
     view! {
-        <Frame viewer here=Here::Sessions>
-            <div class="sessions" data-link=text(move || link_word(list.link.get()).to_owned())>
-                <Heading list/>
-                <Problems problems/>
-                {advice.map(|advice| view! { <p class="notice" role="note">{advice}</p> })}
-                <Tiles list/>
-                <Bar list query=query.clone() typed/>
-                <StatusLine status=list.status/>
-                <Table list/>
-                <Foot list query=query.clone() shown/>
-            </div>
-            <SelectionForm query=query.clone()/>
-            <Confirmation list ids query/>
-        </Frame>
+        <div class="sessions" data-link=text(move || link_word(list.link.get()).to_owned())>
+            <Heading list/>
+            <Problems problems/>
+            {advice.map(|advice| view! { <p class="notice" role="note">{advice}</p> })}
+            <Tiles list/>
+            <Bar list query=query.clone() typed/>
+            <StatusLine status=list.status/>
+            <Table list/>
+            <Foot list query=query.clone() shown/>
+        </div>
+        <SelectionForm query=query.clone()/>
+        <Confirmation list ids query/>
     }
 }
 

@@ -7,7 +7,6 @@ use crate::{
     browser,
     components::{
         clock::{Zone, tell_server_offset},
-        frame::Alone,
         notice::failure,
         reactive::{flag, text},
     },
@@ -19,30 +18,28 @@ use crate::{
 /// See [`SignInData`].
 #[component]
 pub(crate) fn SignInPage(data: SignInData) -> impl IntoView {
-    let SignInData { notice, error, username, next, rd, returns_to, server_name, demo } = data;
+    let SignInData { notice, error, username, next, rd, returns_to, server_name, .. } = data;
     let attempt = Attempt::new(error, next.clone());
-    Effect::new(|_| tell_server_offset(Zone::Written(UtcOffset::default())));
+    Effect::new(|_| _ = tell_server_offset(Zone::Written(UtcOffset::default())));
     view! {
-        <Alone demo>
-            <form class="sign-in" method="post" action=paths::SIGN_IN on:submit=move |event| attempt.make(&event)>
-                <h1>"Sign in"</h1>
-                {notice.map(|notice| view! { <p class="notice" role="status">{notice}</p> })}
-                <p class="notice error" role="alert" hidden=flag(move || attempt.error.with(Option::is_none))>
-                    {text(move || attempt.error.get().unwrap_or_default())}
-                </p>
-                <UsernameField attempt username/>
-                <PasswordField attempt/>
-                <input type="hidden" name="next" value=next/>
-                <input type="hidden" name="rd" value=rd/>
-                <button type="submit" class="button primary" disabled=flag(move || attempt.is_under_way.get())>
-                    {text(move || attempt.word())}
-                </button>
-            </form>
-            <p class="where">
-                "Server " {server_name}
-                {returns_to.map(|host| view! { <span>" · You will return to " {host}</span> })}
+        <form class="sign-in" method="post" action=paths::SIGN_IN on:submit=move |event| attempt.make(&event)>
+            <h1>"Sign in"</h1>
+            {notice.map(|notice| view! { <p class="notice" role="status">{notice}</p> })}
+            <p class="notice error" role="alert" hidden=flag(move || attempt.error.with(Option::is_none))>
+                {text(move || attempt.error.get().unwrap_or_default())}
             </p>
-        </Alone>
+            <UsernameField attempt username/>
+            <PasswordField attempt/>
+            <input type="hidden" name="next" value=next/>
+            <input type="hidden" name="rd" value=rd/>
+            <button type="submit" class="button primary" disabled=flag(move || attempt.is_under_way.get())>
+                {text(move || attempt.word())}
+            </button>
+        </form>
+        <p class="where">
+            "Server " {server_name}
+            {returns_to.map(|host| view! { <span>" · You will return to " {host}</span> })}
+        </p>
     }
 }
 

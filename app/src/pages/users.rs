@@ -3,23 +3,16 @@
 
 use leptos::prelude::*;
 
-use super::{UsersData, WrittenHtml};
-use crate::{
-    browser::channel,
-    components::frame::{Frame, Here},
-};
+use super::WrittenHtml;
+use crate::browser::channel;
 
-/// See [`UsersData`].
+/// See [`UsersData`](super::UsersData).
 #[component]
-pub(crate) fn UsersPage(data: UsersData) -> impl IntoView {
+pub(crate) fn UsersPage() -> impl IntoView {
     Effect::new(|_| {
         channel::open(|_| {});
         channel::watch_own();
     });
     let WrittenHtml(html) = use_context().unwrap_or_default();
-    view! {
-        <Frame viewer=data.viewer here=Here::Users>
-            <div inner_html=html></div>
-        </Frame>
-    }
+    view! { <div inner_html=html></div> }
 }

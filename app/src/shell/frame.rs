@@ -1,13 +1,19 @@
-//! What surrounds a page: the menu and who is signed in.
+//! What surrounds a page: the menu and who is signed in. Nothing in it changes: it does not come alive.
 
 use leptos::prelude::*;
 
-use super::{avatar::avatar, icon::icon, reactive::text};
-use crate::{pages::Viewer, paths, principal::Role};
+use super::message::message;
+use crate::{
+    app::App,
+    components::{avatar::avatar, icon::icon, reactive::text},
+    pages::{MessageData, PageData, Viewer},
+    paths,
+    principal::Role,
+};
 
 /// Which link of the menu the page stands behind.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Here {
+enum Here {
     /// "Sessions".
     Sessions,
     /// "Users".
@@ -18,9 +24,26 @@ pub(crate) enum Here {
     Elsewhere,
 }
 
+/// The page and what surrounds it. What comes alive of it is all that its `<main>` contains.
+pub(super) fn framed(page: &PageData) -> AnyView {
+    let app = view! { <App/> }.into_any();
+    match page {
+        PageData::SignIn(data) => alone(data.demo, app),
+        PageData::Sessions(data) => frame(&data.viewer, Here::Sessions, app),
+        PageData::MySessions(data) => frame(&data.viewer, Here::MySessions, app),
+        PageData::Users(data) => frame(&data.viewer, Here::Users, app),
+        PageData::Message(MessageData { title, text, viewer, demo }) => {
+            let message = message(title.clone(), text.clone());
+            match viewer {
+                Some(viewer) => frame(viewer, Here::Elsewhere, message),
+                None => alone(*demo, message),
+            }
+        }
+    }
+}
+
 /// A page of someone who is signed in.
-#[component]
-pub(crate) fn Frame(viewer: Viewer, here: Here, children: Children) -> impl IntoView {
+fn frame(viewer: &Viewer, here: Here, page: AnyView) -> AnyView {
     let administrator = viewer.role == Role::Administrator;
     view! {
         <a class="skip" href="#main">"Skip to the content"</a>
@@ -30,23 +53,26 @@ pub(crate) fn Frame(viewer: Viewer, here: Here, children: Children) -> impl Into
                 <button type="button" class="button menu-button" popovertarget="menu">{icon("menu")} "Menu"</button>
                 <div id="menu" class="menu-panel" popover="auto">
                     {administrator.then(|| view! { <AdminMenu here/> })}
-                    <Me viewer here/>
+                    <Me viewer=viewer.clone() here/>
                 </div>
             </header>
-            <main id="main" class="main" tabindex="-1">{children()}</main>
+            <main id="main" class="main" tabindex="-1">{page}</main>
         </div>
     }
+    .into_any()
 }
 
 /// A page of someone who is not signed in.
-#[component]
-pub(crate) fn Alone(demo: bool, children: Children) -> impl IntoView {
+fn alone(demo: bool, page: AnyView) -> AnyView {
     view! {
-        <main class="alone">
-            <Brand demo/>
-            {children()}
-        </main>
+        <div class="alone">
+            <header>
+                <Brand demo/>
+            </header>
+            <main>{page}</main>
+        </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -78,10 +104,10 @@ fn AdminMenu(here: Here) -> impl IntoView {
 
 #[component]
 fn Me(viewer: Viewer, here: Here) -> impl IntoView {
-    let name = StoredValue::new(viewer.username.to_string());
+    let name = viewer.username.to_string();
     view! {
         <div class="me">
-            {avatar(text(move || name.get_value()))}
+            {avatar(text(move || name.clone()))}
             <p class="me-name">
                 <strong>{viewer.username.to_string()}</strong>
                 <span>"on " {viewer.server_name.to_string()}</span>
