@@ -174,12 +174,15 @@ fn matches(element: &Element, selector: &str) -> bool {
     element.matches(selector).unwrap_or(false)
 }
 
+/// All elements within this one that a selector selects, in the order of the document.
+pub(crate) fn all(within: &Element, selector: &str) -> impl Iterator<Item = Element> + use<> {
+    let found = within.query_selector_all(selector).ok();
+    let length = found.as_ref().map_or(0, |found| found.length());
+    (0..length).filter_map(move |index| found.as_ref()?.item(index)?.dyn_into().ok())
+}
+
 /// The sessions whose checkbox the user checked before the page came alive.
 pub(crate) fn checked_beforehand() -> Vec<SessionId> {
-    let Ok(boxes) = document().query_selector_all("input[name=ids]:checked") else {
-        return Vec::new();
-    };
-    (0..boxes.length())
-        .filter_map(|index| boxes.item(index)?.dyn_into::<HtmlInputElement>().ok()?.value().parse().ok())
-        .collect()
+    let boxes = document().document_element().into_iter().flat_map(|root| all(&root, "input[name=ids]:checked"));
+    boxes.filter_map(|found| found.dyn_into::<HtmlInputElement>().ok()?.value().parse().ok()).collect()
 }

@@ -8,3 +8,4 @@ pub(crate) mod link_banner;
 pub(crate) mod notice;
 pub(crate) mod reactive;
 pub(crate) mod status;
+pub(crate) mod written;

@@ -7,7 +7,7 @@ mod my_sessions_forms;
 mod users;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use leptos::{nonce::use_nonce, prelude::*, tachys::view::RenderHtml};
+use leptos::{nonce::use_nonce, prelude::*};
 
 use self::{frame::framed, icon_sheet::icon_sheet, my_sessions_forms::forms_html, users::users_html};
 use crate::{
@@ -88,12 +88,6 @@ fn Scripts(js: String, wasm: String) -> impl IntoView {
             {start}
         </script>
     }
-}
-
-/// Views as HTML that does not come alive: without the markers by which leptos finds texts and elements again. No text and no
-/// attribute contains one: there it is `&lt;!&gt;`.
-pub(crate) fn plain_html(views: impl IntoView) -> String {
-    views.into_view().to_html().replace("<!>", "")
 }
 
 /// `Active Sessions - Keepwatch · Demo`, as HTML.

@@ -1,16 +1,13 @@
 //! A user at a glance: initials on one of six colours, always the same for a name.
 
+#[cfg(feature = "ssr")]
 use leptos::prelude::*;
 
-use super::reactive::{Text, text};
-
-/// The avatar of the user whose name `name` tells.
-pub(crate) fn avatar(name: Text) -> AnyView {
-    let hue = {
-        let name = name.clone();
-        text(move || hue_of(&name()).to_string())
-    };
-    view! { <span class="avatar" aria-hidden="true" data-hue=hue>{text(move || initials(&name()))}</span> }.into_any()
+/// The avatar of the user of this name.
+#[cfg(feature = "ssr")]
+pub(crate) fn avatar(name: &str) -> AnyView {
+    let (hue, initials) = (hue_of(name).to_string(), initials(name));
+    view! { <span class="avatar" aria-hidden="true" data-hue=hue>{initials}</span> }.into_any()
 }
 
 /// The first letters of the first two words: `anna.berg` is `AB`.

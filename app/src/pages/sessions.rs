@@ -10,6 +10,7 @@ mod content;
 mod drawn;
 mod follower;
 mod foot;
+mod head;
 mod heading;
 mod hold;
 mod list;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::message::message;
 use crate::{
     app::App,
-    components::{avatar::avatar, icon::icon, reactive::text},
+    components::{avatar::avatar, icon::icon},
     pages::{MessageData, PageData, Viewer},
     paths,
     principal::Role,
@@ -104,10 +104,9 @@ fn AdminMenu(here: Here) -> impl IntoView {
 
 #[component]
 fn Me(viewer: Viewer, here: Here) -> impl IntoView {
-    let name = viewer.username.to_string();
     view! {
         <div class="me">
-            {avatar(text(move || name.clone()))}
+            {avatar(&viewer.username)}
             <p class="me-name">
                 <strong>{viewer.username.to_string()}</strong>
                 <span>"on " {viewer.server_name.to_string()}</span>

@@ -3,8 +3,8 @@
 
 use leptos::prelude::*;
 
-use super::plain_html;
 use crate::{
+    components::written::plain_html,
     pages::{Made, MySessionsData, StandingForm},
     paths,
     principal::Role,

@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::plain_html;
 use crate::{
-    components::{avatar::avatar, reactive::text},
+    components::avatar::avatar,
+    components::written::plain_html,
     pages::{RefusedForm, UserRow, Users, UsersData},
     paths,
     principal::Role,
@@ -162,7 +162,7 @@ fn row(user: UserRow, now: Timestamp) -> impl IntoView {
         <tr class="row" class:disabled=user.disabled>
             <td class="username">
                 <a class="user" href=href>
-                    {avatar_of(&user.name)} <span class="name">{user.name.clone()}</span>
+                    {avatar(&user.name)} <span class="name">{user.name.clone()}</span>
                 </a>
             </td>
             <td class="role">{user.role.label()}</td>
@@ -226,7 +226,7 @@ fn one_user(user: &UserRow, is_own: bool, now: Timestamp, refusal: &Refusal) -> 
             <a href=paths::USERS>"All users"</a>
         </p>
         <div class="heading">
-            {avatar_of(&name)} <h1>{name}</h1>
+            {avatar(&name)} <h1>{name}</h1>
         </div>
         <dl class="facts">{facts}<dt>"Sessions"</dt><dd>{sessions_link(user)}</dd></dl>
         {acts}
@@ -316,11 +316,6 @@ fn sessions_link(user: &UserRow) -> AnyView {
     let count = grouped(user.sessions);
     let label = format!("{count} {} of {}", if user.sessions == 1 { "session" } else { "sessions" }, user.name);
     view! { <a href=query.href() aria-label=label>{count}</a> }.into_any()
-}
-
-fn avatar_of(name: &str) -> AnyView {
-    let name = name.to_owned();
-    avatar(text(move || name.clone()))
 }
 
 fn user_href(name: &str) -> String {

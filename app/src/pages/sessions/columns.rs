@@ -1,20 +1,34 @@
 //! "Show/Hide Columns".
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlInputElement};
 
 use super::list::List;
 use crate::{
-    components::{
-        icon::icon,
-        reactive::{flag, text},
-    },
+    browser,
+    components::{icon::icon, reactive::text, written::written},
     paths,
-    session::column::Column,
+    session::column::{Column, Columns},
 };
 
 #[component]
 pub(super) fn ColumnChoice(list: List) -> impl IntoView {
-    let choices = Column::ALL.into_iter().map(|column| view! { <Choice list column/> }).collect_view();
+    let choices = NodeRef::<html::Fieldset>::new();
+    Effect::new(move |before: Option<()>| {
+        let shown = list.columns.get();
+        // At first they are as the server has written them, but for the last one, which stays.
+        let is_written = before.is_none() && !Column::ALL.into_iter().any(|column| shown.shows_only(column));
+        if let Some(choices) = choices.get_untracked().filter(|_| !is_written) {
+            mark(&choices, shown);
+        }
+    });
+    let change = move |event: leptos::ev::Event| {
+        let checkbox = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+        if let Some(column) = checkbox.and_then(|checkbox| Column::parse(&checkbox.value())) {
+            list.toggle(column);
+        }
+    };
     view! {
         <button type="button" class="button columns-button" popovertarget="columns">
             {icon("columns")}
@@ -22,10 +36,11 @@ pub(super) fn ColumnChoice(list: List) -> impl IntoView {
         </button>
         <div id="columns" class="columns" popover="auto">
             <form method="post" action=paths::COLUMNS autocomplete="off">
-                <fieldset>
-                    <legend>"Columns"</legend>
-                    {choices}
-                </fieldset>
+                <fieldset
+                    node_ref=choices
+                    on:change=change
+                    inner_html=written(|| choices_of(list.columns.get_untracked()))
+                ></fieldset>
                 <input
                     type="hidden"
                     name="back"
@@ -37,20 +52,28 @@ pub(super) fn ColumnChoice(list: List) -> impl IntoView {
     }
 }
 
-#[component]
-fn Choice(list: List, column: Column) -> impl IntoView {
+fn choices_of(shown: Columns) -> impl IntoView {
+    let choice = |column: Column| {
+        view! {
+            <label>
+                <input type="checkbox" name="columns" value=column.as_str() checked=shown.shows(column)/>
+                <span>{column.label()}</span>
+            </label>
+        }
+    };
     view! {
-        <label>
-            <input
-                type="checkbox"
-                name="columns"
-                value=column.as_str()
-                checked=list.columns.get_untracked().shows(column)
-                prop:checked=flag(move || list.columns.get().shows(column))
-                disabled=flag(move || list.hydrated.get() && list.columns.with(|columns| columns.shows_only(column)))
-                on:change=move |_| list.toggle(column)
-            />
-            <span>{column.label()}</span>
-        </label>
+        <legend>"Columns"</legend>
+        {Column::ALL.into_iter().map(choice).collect_view()}
+    }
+}
+
+/// Shows which columns are chosen. The last one cannot be dropped.
+fn mark(choices: &Element, shown: Columns) {
+    for checkbox in browser::all(choices, "input") {
+        let Ok(checkbox) = checkbox.dyn_into::<HtmlInputElement>() else { continue };
+        if let Some(column) = Column::parse(&checkbox.value()) {
+            checkbox.set_checked(shown.shows(column));
+            checkbox.set_disabled(shown.shows_only(column));
+        }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     picked::Picked,
 };
 use crate::{
+    browser,
     components::{
         avatar::{hue_of, initials},
         clock::{Zone, is_active},
@@ -103,9 +104,9 @@ impl DrawnRows {
 
     /// Unchecks what somebody else has checked: a browser that restores a page, or an extension.
     fn uncheck(&self) -> Option<()> {
-        let checked = self.rows.first()?.row.parent_element()?.query_selector_all("input:checked").ok()?;
+        let rows = self.rows.first()?.row.parent_element()?;
         let checkboxes =
-            (0..checked.length()).filter_map(|index| checked.item(index)?.dyn_into::<HtmlInputElement>().ok());
+            browser::all(&rows, "input:checked").filter_map(|found| found.dyn_into::<HtmlInputElement>().ok());
         checkboxes.for_each(|checkbox| checkbox.set_checked(false));
         Some(())
     }

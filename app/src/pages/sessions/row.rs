@@ -15,10 +15,10 @@ use crate::{
         cell::{session_type, text_cell},
         clock::{Clock, instant, is_active},
         reactive::text,
+        written::plain_html,
     },
     pages::SessionsData,
     session::{Lifetimes, Session, column::Columns},
-    shell::plain_html,
 };
 
 /// The rows of a page. There is always one, so that the browser has something to make more of.
@@ -71,7 +71,7 @@ fn row(number: u64, content: &Content, columns: Columns, lifetimes: &Lifetimes, 
             </td>
             <td role="cell" class="username">
                 <span class="user">
-                    {avatar(of(|session| session.username.to_string()))}
+                    {avatar(shown.map_or("", |shown| &shown.session.username))}
                     <span class="name" title=of(|session| session.username.to_string())>
                         {of(|session| session.username.to_string())}
                     </span>

@@ -4,12 +4,12 @@ use leptos::{prelude::*, tachys::html::InertElement};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement, Node};
 
-use super::{list::List, picked::Header};
+use super::{
+    head::{TableHead, is_plain},
+    list::List,
+};
 use crate::{
-    components::{
-        icon::icon,
-        reactive::{flag, maybe, text},
-    },
+    components::reactive::{flag, text},
     pages::WrittenHtml,
     session::{column::Column, query::SessionQuery},
 };
@@ -37,59 +37,6 @@ pub(super) fn Table(list: List) -> impl IntoView {
             </table>
             <Nothing list/>
         </div>
-    }
-}
-
-#[component]
-fn TableHead(list: List) -> impl IntoView {
-    let headers = Column::ALL.into_iter().map(|column| view! { <ColumnHeader list column/> }).collect_view();
-    view! {
-        <thead role="rowgroup" node_ref=list.elements.head>
-            <tr role="row" aria-rowindex="1">
-                <th role="columnheader" scope="col" class="select">
-                    <input
-                        type="checkbox"
-                        aria-label="Select all"
-                        autocomplete="off"
-                        disabled=flag(move || !list.hydrated.get())
-                        prop:checked=flag(move || list.header_now() == Header::Full)
-                        prop:indeterminate=flag(move || list.header_now() == Header::Partial)
-                        on:change=move |_| list.pick_all()
-                    />
-                </th>
-                {headers}
-                <th role="columnheader" scope="col" class="actions">
-                    <span class="visually-hidden">"Actions"</span>
-                </th>
-            </tr>
-        </thead>
-    }
-}
-
-/// A header whose link sorts: alive or not, it leads to the address of that order.
-#[component]
-fn ColumnHeader(list: List, column: Column) -> impl IntoView {
-    let order = move || {
-        let sort = list.query.with(|query| query.sort);
-        let word = if sort.descending { "descending" } else { "ascending" };
-        (sort.column == column).then(|| word.to_owned())
-    };
-    let href = move || {
-        list.query.with(|query| {
-            let sort = query.sort.after_click(column);
-            SessionQuery { sort, first: 0, ..query.clone() }.href()
-        })
-    };
-    let click = move |event: leptos::ev::MouseEvent| {
-        if is_plain(&event) {
-            event.prevent_default();
-            list.sort(column);
-        }
-    };
-    view! {
-        <th role="columnheader" scope="col" class=column.as_str() aria-sort=maybe(order)>
-            <a href=text(href) on:click=click>{column.label()} {icon("arrow")}</a>
-        </th>
     }
 }
 
@@ -155,11 +102,6 @@ fn Nothing(list: List) -> impl IntoView {
             <a class="button" href=text(href) hidden=flag(move || !is_filtered()) on:click=click>"Clear filters"</a>
         </div>
     }
-}
-
-/// Whether a click is for this tab.
-fn is_plain(event: &leptos::ev::MouseEvent) -> bool {
-    !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key())
 }
 
 fn empty_cell() -> InertElement {
