@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { alive, verifiedRows } from "../support/rows.mjs";
 import { median } from "../support/statistics.mjs";
-import { rendering, workOf } from "../support/trace.mjs";
+import { NothingTraced, rendering, workOf } from "../support/trace.mjs";
 
 /** Rows that a screen shows at least. */
 export const LEAST_ROWS = 10;
@@ -15,6 +15,8 @@ const SETTLED = 700;
 const COMPILED = 4_000;
 /** How often each contender is visited, after a first time. */
 const TURNS = 5;
+/** How often the visits are begun anew where the browser did not record one of them. */
+const ATTEMPTS = 3;
 const JUMPS = [0.5, 0.25, 0.75];
 
 /**
@@ -47,7 +49,17 @@ export async function renderings(bench, contender) {
  * @param {import("../contenders.mjs").Contender[]} contenders
  * @returns {Promise<object[]>} for each contender
  */
-export function visits({ browser, rest }, contenders) {
+export async function visits(bench, contenders) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await recordedVisits(bench, contenders);
+    } catch (error) {
+      if (!(error instanceof NothingTraced) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+function recordedVisits({ browser, rest }, contenders) {
   return browser.withKeptPages(contenders.length, async (pages) => {
     const times = contenders.map(() => ({ first: 0, cold: [], load: [] }));
     for (let turn = 0; turn <= TURNS; turn++) {

@@ -16,12 +16,16 @@ const SCRIPT = new RegExp(
  *   byName: Map<string, number> }} Work
  */
 
+/** A trace that does not contain the page: at times Chromium begins to record a process too late. */
+export class NothingTraced extends Error {}
+
 /**
  * Does something and tells what the page's main thread did meanwhile.
  * @param {import("playwright-core").Page} page
  * @param {() => Promise<unknown>} action
  * @param {string | undefined} since counts from the last event of this name, and only threads that have one
  * @returns {Promise<Work>}
+ * @throws {NothingTraced}
  */
 export async function workOf(page, action, since) {
   const browser = page.context().browser();
@@ -54,7 +58,7 @@ function summed(events, since) {
   });
   const total = (work) => rendering(work) + work.parse + work.paint;
   const busiest = threads.sort((one, other) => total(other) - total(one))[0];
-  if (busiest === undefined || total(busiest) === 0) throw new Error("the trace shows no work of the page");
+  if (busiest === undefined || total(busiest) === 0) throw new NothingTraced("the trace shows no work of the page");
   return busiest;
 }
 
