@@ -1,7 +1,7 @@
 //! What comes alive of the console's pages.
 //!
 //! Each page is a document of its own and links are plain navigations, so there is no client-side router: the server
-//! provides [`PageData`] as context, the document carries it, and the browser renders the same page from it.
+//! provides [`PageData`] as context, the document carries it, and the browser renders the same `<main>` from it.
 
 use leptos::prelude::*;
 

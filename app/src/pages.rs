@@ -1,4 +1,5 @@
-//! The pages, and the data each is rendered from: made on the server, carried in the document, read back when hydrating.
+//! The pages, and the data each is rendered from: made on the server, carried in the document, read back
+//! when hydrating, where the page comes alive.
 
 pub mod my_sessions;
 pub mod sessions;

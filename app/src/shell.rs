@@ -62,7 +62,7 @@ pub fn shell() -> impl IntoView {
             </head>
             <body>
                 {page.as_ref().map(framed)}
-                // Behind what comes alive: the browser's half need not contain it.
+                // Outside what comes alive: the browser's half need not contain it.
                 {icon_sheet()}
             </body>
         </html>

@@ -215,6 +215,27 @@ test("the search is one key away, also with Caps Lock", async ({ admin }) => {
   }
 });
 
+test("what is typed and ticked before the page is alive counts", async ({ admin }) => {
+  const { page } = admin;
+  await admin.open();
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/*.wasm", async (route) => {
+    await released;
+    await route.continue();
+  });
+  await page.reload({ waitUntil: "commit" });
+  await page.getByRole("searchbox").fill("early-bird");
+  await page.getByRole("button", { name: "Show/Hide Columns" }).click();
+  await page.getByLabel("Address").uncheck();
+  release();
+  await hydrated(page);
+  await expect(page.locator("thead th.username a")).toHaveAttribute("href", /q=early-bird/);
+  // What is ticked is what is shown.
+  await expect(page.getByLabel("Address")).toBeChecked();
+  await expect(page.getByRole("columnheader", { name: "Address" })).toBeVisible();
+});
+
 test.describe("the filter", { tag: "@basic" }, () => {
   test("shows the sessions of one type", async ({ admin, adminApi, server }) => {
     await Api.signIn(server, "type-anna");

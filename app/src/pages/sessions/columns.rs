@@ -15,11 +15,9 @@ use crate::{
 #[component]
 pub(super) fn ColumnChoice(list: List) -> impl IntoView {
     let choices = NodeRef::<html::Fieldset>::new();
-    Effect::new(move |before: Option<()>| {
+    Effect::new(move |_| {
         let shown = list.columns.get();
-        // At first they are as the server has written them, but for the last one, which stays.
-        let is_written = before.is_none() && !Column::ALL.into_iter().any(|column| shown.shows_only(column));
-        if let Some(choices) = choices.get_untracked().filter(|_| !is_written) {
+        if let Some(choices) = choices.get_untracked() {
             mark(&choices, shown);
         }
     });

@@ -14,9 +14,11 @@ use crate::{
 #[component]
 pub(super) fn TableHead(list: List) -> impl IntoView {
     let head = list.elements.head;
+    let query_as_written = list.query.get_untracked();
     Effect::new(move |before: Option<()>| {
-        let is_written = before.is_none();
         list.query.with(|query| {
+            // What was typed before the page came alive may have changed it already.
+            let is_written = before.is_none() && *query == query_as_written;
             if let Some(head) = head.get_untracked().filter(|_| !is_written) {
                 show_order(&head, query);
             }
@@ -72,14 +74,13 @@ fn head_row(query: &SessionQuery) -> impl IntoView + use<> {
 
 /// Shows by what the list is sorted, and where each link leads from there.
 fn show_order(head: &Element, query: &SessionQuery) {
-    for (link, column) in browser::all(head, "a").zip(Column::ALL) {
+    for link in browser::all(head, "a") {
+        let (Some(column), Some(header)) = (column_of(&link), link.parent_element()) else { continue };
         _ = link.set_attribute("href", &address_after_click(query, column));
-        if let Some(header) = link.parent_element() {
-            _ = match order(query, column) {
-                Some(order) => header.set_attribute("aria-sort", order),
-                None => header.remove_attribute("aria-sort"),
-            };
-        }
+        _ = match order(query, column) {
+            Some(order) => header.set_attribute("aria-sort", order),
+            None => header.remove_attribute("aria-sort"),
+        };
     }
 }
 

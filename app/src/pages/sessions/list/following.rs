@@ -23,6 +23,10 @@ use crate::{
     time::Timestamp,
 };
 
+/// After which time the page is measured with all that it shows once it is alive. By then it has mostly been laid out for
+/// the screen: to measure it at once would lay it out for that alone.
+const ALIVE: Duration = Duration::from_millis(100);
+
 impl List {
     /// Comes alive. In the browser only, once.
     pub(in crate::pages::sessions) fn start(self) {
@@ -34,13 +38,16 @@ impl List {
         Effect::new(move |told: Option<()>| {
             self.clock.track();
             self.columns.track();
-            // What is written in the device's time stands until the clock moves.
+            // What is written in the device's time stands until the clock moves; so do, for that second, instants on the
+            // other side of a change of the clocks.
             if !is_local || told.is_some() {
                 self.draw(|rows| rows.tell_times(self.telling()));
             }
         });
         self.scroll_to_first();
+        // Measured as the server has written it, which the browser has laid out; and again once that has changed.
         self.lay_out();
+        browser::after(ALIVE, move || self.lay_out());
         self.take_over_inputs();
         // Loading the page again is not to ask again, nor to tell again what a form did.
         browser::rename(&self.query.with_untracked(|query| query.href()));
