@@ -1,5 +1,6 @@
 //! The document around a page.
 
+pub(crate) mod avatar;
 mod frame;
 mod icon_sheet;
 mod message;

@@ -1,14 +1,4 @@
-//! A user at a glance: initials on one of six colours, always the same for a name.
-
-#[cfg(feature = "ssr")]
-use leptos::prelude::*;
-
-/// The avatar of the user of this name.
-#[cfg(feature = "ssr")]
-pub(crate) fn avatar(name: &str) -> AnyView {
-    let (hue, initials) = (hue_of(name).to_string(), initials(name));
-    view! { <span class="avatar" aria-hidden="true" data-hue=hue>{initials}</span> }.into_any()
-}
+//! What an avatar shows, a user at a glance: initials on one of six colours, always the same for a name.
 
 /// The first letters of the first two words: `anna.berg` is `AB`.
 pub(crate) fn initials(name: &str) -> String {

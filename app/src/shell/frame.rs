@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::message::message;
+use super::{avatar::avatar, message::message};
 use crate::{
     app::App,
-    components::{avatar::avatar, icon::icon},
+    components::icon::icon,
     pages::{MessageData, PageData, Viewer},
     paths,
     principal::Role,

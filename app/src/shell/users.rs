@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::avatar::avatar;
 use crate::{
-    components::avatar::avatar,
     components::written::plain_html,
     pages::{RefusedForm, UserRow, Users, UsersData},
     paths,

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     components::{
-        avatar::avatar,
         cell::{session_type, text_cell},
         clock::{Clock, instant, is_active},
         reactive::text,
@@ -19,6 +18,7 @@ use crate::{
     },
     pages::SessionsData,
     session::{Lifetimes, Session, column::Columns},
+    shell::avatar::avatar,
 };
 
 /// The rows of a page. There is always one, so that the browser has something to make more of.
