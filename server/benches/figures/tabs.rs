@@ -27,7 +27,10 @@ use tokio::{
     sync::watch,
     task::JoinSet,
 };
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message, tungstenite::client::IntoClientRequest};
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{Message, client::IntoClientRequest, protocol::WebSocketConfig},
+};
 
 use crate::{events::Events, peer::EventStream, pinned};
 
@@ -35,6 +38,8 @@ use crate::{events::Events, peer::EventStream, pinned};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether all have heard.
 const LOOK: Duration = Duration::from_millis(10);
+/// How much a tab reads at once.
+const READ_AT_ONCE: usize = 16 * 1_024;
 
 /// Which tabs.
 #[derive(Clone, Debug, Args)]
@@ -251,7 +256,10 @@ impl Tab {
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let (socket, _) = client_async(request, stream).await.context("opening a tab")?;
+        // A tab of a browser is a process of its own: all tabs in one are not to be late because each read clears 128 kB.
+        let settings = WebSocketConfig::default().read_buffer_size(READ_AT_ONCE);
+        let opening = client_async_with_config(request, stream, Some(settings));
+        let (socket, _) = opening.await.context("opening a tab")?;
         let mut tab = Self { socket, newest: None };
         let apart = if *spread { sessions / u64::from(*parts) } else { u64::from(*rows) };
         let first = u64::from(number % parts) * apart % (*sessions).max(1);
@@ -315,7 +323,7 @@ async fn swallow(arguments: &TabsArgs) -> anyhow::Result<Received> {
         let mut socket = TcpStream::connect(arguments.address).await?;
         socket.write_all(b"!").await?;
         sockets.spawn(async move {
-            let mut buffer = vec![0; 16 * 1_024];
+            let mut buffer = vec![0; READ_AT_ONCE];
             while socket.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
         });
     }
