@@ -38,20 +38,30 @@ pub(crate) fn slots(word: usize, mut bits: u64) -> impl Iterator<Item = Slot> {
 #[derive(Default)]
 pub(crate) struct SlotBits {
     words: Vec<AtomicU64>,
-    /// Whether one may be set.
+    /// One bit a word: whether one of its bits may be set. A million slots have few of these, and they are looked through for
+    /// every view that is read.
+    groups: Vec<AtomicU64>,
+    /// Whether any may be set.
     is_any: AtomicBool,
 }
 
 impl SlotBits {
     /// Makes room for so many words of 64 slots.
     pub(crate) fn grow(&mut self, words: usize) {
-        self.words.reserve_exact(words.saturating_sub(self.words.len()));
-        self.words.resize_with(words, AtomicU64::default);
+        for (all, needed) in [(&mut self.words, words), (&mut self.groups, words.div_ceil(64))] {
+            all.reserve_exact(needed.saturating_sub(all.len()));
+            all.resize_with(needed, AtomicU64::default);
+        }
     }
 
     /// Sets the bit of a slot. In one order with what takes it: one of the two sees the other.
     pub(crate) fn set(&self, slot: Slot) {
-        self.words[slot as usize / 64].fetch_or(1 << (slot % 64), Ordering::SeqCst);
+        let word = slot as usize / 64;
+        self.words[word].fetch_or(1 << (slot % 64), Ordering::SeqCst);
+        let (group, bit) = (&self.groups[word / 64], 1 << (word % 64));
+        if group.load(Ordering::SeqCst) & bit == 0 {
+            group.fetch_or(bit, Ordering::SeqCst);
+        }
         if !self.is_any.load(Ordering::SeqCst) {
             self.is_any.store(true, Ordering::SeqCst);
         }
@@ -64,10 +74,17 @@ impl SlotBits {
 
     /// Takes the bits that are set, word by word. One that is set meanwhile is seen now or the next time.
     pub(crate) fn take(&self, mut each: impl FnMut(usize, u64)) {
-        if self.is_any.swap(false, Ordering::SeqCst) {
-            for (position, word) in self.words.iter().enumerate() {
-                if word.load(Ordering::SeqCst) != 0 {
-                    each(position, word.swap(0, Ordering::SeqCst));
+        if !self.is_any.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        for (position, group) in self.groups.iter().enumerate() {
+            if group.load(Ordering::SeqCst) == 0 {
+                continue;
+            }
+            for word in slots(position, group.swap(0, Ordering::SeqCst)) {
+                let bits = self.words[word as usize].swap(0, Ordering::SeqCst);
+                if bits != 0 {
+                    each(word as usize, bits);
                 }
             }
         }
@@ -76,7 +93,9 @@ impl SlotBits {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
@@ -89,6 +108,26 @@ mod tests {
             prop_assert!(expected.iter().all(|bit| bits & (1 << bit) != 0) && bits.count_ones() == 32);
             let slots: Vec<_> = slots(word, bits).collect();
             prop_assert_eq!(slots, expected.iter().map(|bit| word as u32 * 64 + bit).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn what_is_set_and_not_cleared_is_taken_once(rounds in vec(vec((0_u32..20_000, any::<bool>()), 0..9), 1..9)) {
+            let mut bits = SlotBits::default();
+            bits.grow(20_000_usize.div_ceil(64));
+            for round in rounds {
+                let mut expected = BTreeSet::new();
+                for (slot, is_cleared) in round {
+                    bits.set(slot);
+                    expected.insert(slot);
+                    if is_cleared {
+                        bits.clear(slot);
+                        expected.remove(&slot);
+                    }
+                }
+                let mut taken = BTreeSet::new();
+                bits.take(|word, some| taken.extend(slots(word, some)));
+                prop_assert_eq!(taken, expected);
+            }
         }
     }
 }
