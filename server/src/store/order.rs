@@ -164,13 +164,16 @@ impl Order {
     ) {
         let entries = &self.blocks[block as usize].entries;
         let is_whole = self.counts[block as usize].iter().sum::<u32>() as usize == entries.len();
-        // Each look at a session waits for memory: only where some have left, or are of other types, it is had at those before
-        // the page.
-        let (entries, skip) = match (is_whole && of_type.is_none(), descending) {
-            (true, false) => (&entries[skip..], 0),
-            (true, true) => (&entries[..entries.len() - skip], 0),
-            (false, _) => (&entries[..], skip),
-        };
+        if is_whole && of_type.is_none() {
+            // No look at the sessions, each of which would wait for memory.
+            let slot = |entry: &Entry| entry.slot;
+            if descending {
+                slots.extend(entries[..entries.len() - skip].iter().rev().map(slot).take(wanted));
+            } else {
+                slots.extend(entries[skip..].iter().map(slot).take(wanted));
+            }
+            return;
+        }
         let is_meant = |entry: &&Entry| {
             (is_whole || self.is_live(block, entry, columns))
                 && of_type.is_none_or(|one| usize::from(columns.types[entry.slot as usize]) == one)
