@@ -85,7 +85,7 @@ use self::{
     sorted_ids::{Found, sort_texts},
     table::{Slot, Table},
     writer::Writer,
-    written::Rows,
+    written::{RowRun, Rows},
 };
 
 /// From here on a pass over all sessions takes longer than handing this thread's other tasks to another.
@@ -134,19 +134,22 @@ impl RedbStore {
     }
 
     /// What a page of this filter, which has no search, says; but in the place of its sessions those of `ids` that are there, as
-    /// messages have them. And how many sessions newer than `as_of` it has.
+    /// messages have them; none of them if they are still those that were read as `before`. And how many sessions newer than
+    /// `as_of` it has.
     pub(crate) fn written_sessions<T>(
         &self,
         ids: &[SessionId],
+        before: Option<RowRun>,
         filter: &Filter,
         as_of: SessionId,
         now: Timestamp,
-        then: impl FnOnce(Page, u64, Rows<'_>) -> T,
+        then: impl FnOnce(Page, u64, Option<Rows<'_>>) -> T,
     ) -> T {
         let mut cache = self.row_cache();
         let table = self.shared.table.read();
         let (head, newer) = (query::head(&table, filter.session_type), query::count_newer(&table, filter, as_of, now));
-        let rows = cache.read_sessions(&table, ids);
+        let are_still = before.is_some_and(|before| cache.are_still(&table, before));
+        let rows = (!are_still).then(|| cache.read_sessions(&table, ids));
         drop(table);
         then(head, newer, rows)
     }
@@ -163,14 +166,15 @@ impl RedbStore {
 
     /// Lets go of all rows that are written.
     pub(crate) fn forget_rows(&self) {
-        *self.row_cache() = RowCache::default();
+        let mut cache = self.row_cache();
+        *cache = cache.emptied();
     }
 
     /// A new one if whoever had the last did not come to an end: nobody knows what it holds.
     fn row_cache(&self) -> MutexGuard<'_, RowCache> {
         self.shared.row_cache.lock().unwrap_or_else(|broken| {
             let mut cache = broken.into_inner();
-            *cache = RowCache::default();
+            *cache = cache.emptied();
             self.shared.row_cache.clear_poison();
             cache
         })

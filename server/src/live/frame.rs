@@ -9,7 +9,7 @@ use app::{
 };
 
 use super::websocket;
-use crate::store::written::{RowMark, Rows, WrittenRows};
+use crate::store::written::{RowMark, RowRun, Rows, WrittenRows};
 
 /// Room that is never given back, in bytes.
 const MOST_ROOM: usize = 64 * 1_024;
@@ -18,8 +18,8 @@ const MOST_ROOM: usize = 64 * 1_024;
 pub(super) struct Reading<'a> {
     /// The state, its sessions apart.
     head: &'a Snapshot,
-    /// Its sessions.
-    rows: Rows<'a>,
+    /// Its sessions, unless they are known to be those of the newest frame.
+    rows: Option<Rows<'a>>,
     messages: &'a mut Messages,
 }
 
@@ -73,17 +73,22 @@ struct Change {
 
 impl<'a> Reading<'a> {
     /// A view that was read, and where its messages are to be written.
-    pub(super) fn new(head: &'a Snapshot, rows: Rows<'a>, messages: &'a mut Messages) -> Self {
+    pub(super) fn new(head: &'a Snapshot, rows: Option<Rows<'a>>, messages: &'a mut Messages) -> Self {
         Self { head, rows, messages }
     }
 
-    /// Writes a message, unless it has been. This must be the state of the frame if it is a patch.
+    /// The name of its rows, if they have one; `before` is that of those of the newest frame.
+    pub(super) fn run(&self, before: Option<RowRun>) -> Option<RowRun> {
+        self.rows.as_ref().map_or(before, Rows::run)
+    }
+
+    /// Writes a message, unless it has been. This must be the state of the frame if it is a patch; a snapshot needs the rows.
     pub(super) fn write(&mut self, message: Message, frame: &Frame) {
         let Self { head, rows, messages: Messages { snapshot, patch, room, order } } = self;
+        let rows = &rows.unwrap_or_default();
         match message {
             Message::Snapshot if snapshot.is_empty() => {
-                let places = 0..rows.marks().len();
-                write(snapshot, room, &BorrowedMessage::Snapshot(head), places.map(|place| rows.row(place)));
+                write(snapshot, room, &BorrowedMessage::Snapshot(head), rows, 0..rows.marks().len());
             }
             Message::Patch if patch.is_empty() => {
                 let Change { has_other_order, changed } = &frame.change;
@@ -95,8 +100,7 @@ impl<'a> Reading<'a> {
                     told
                 });
                 let told = Patch { view, now, revision, counts, total, as_of, newer, order: told, changed: Vec::new() };
-                let changed = changed.iter().map(|place| rows.row(*place));
-                write(patch, room, &BorrowedMessage::Patch(&told), changed);
+                write(patch, room, &BorrowedMessage::Patch(&told), rows, changed.iter().copied());
                 *order = told.order.unwrap_or_default();
             }
             Message::Snapshot | Message::Patch => {}
@@ -112,6 +116,11 @@ impl Messages {
             // A large view is not to keep room for ever.
             message.shrink_to(MOST_ROOM);
         }
+    }
+
+    /// How many bytes are written.
+    pub(super) fn bytes(&self) -> usize {
+        self.snapshot.len() + self.patch.len()
     }
 
     /// A message as it is sent; it must have been written.
@@ -136,7 +145,7 @@ impl KeptReading {
     }
 
     pub(super) fn reading(&mut self) -> Reading<'_> {
-        Reading::new(&self.head, self.rows.rows(), &mut self.messages)
+        Reading::new(&self.head, Some(self.rows.rows()), &mut self.messages)
     }
 
     pub(super) fn messages(&self) -> &Messages {
@@ -148,7 +157,11 @@ impl Frame {
     /// Whether a tab that has been told of the frame could see no difference to this state.
     pub(super) fn shows(&self, Reading { head, rows, .. }: &Reading<'_>) -> bool {
         let counted = |Snapshot { counts, total, newer, as_of, .. }: &Snapshot| (*counts, *total, *newer, *as_of);
-        counted(&self.head) == counted(head) && self.rows == rows.marks()
+        counted(&self.head) == counted(head) && self.has(rows.as_ref())
+    }
+
+    fn has(&self, rows: Option<&Rows<'_>>) -> bool {
+        rows.is_none_or(|rows| self.rows == rows.marks())
     }
 
     /// Becomes the next frame, unless a tab could see no difference; whether it did.
@@ -160,10 +173,10 @@ impl Frame {
         self.head.clone_from(reading.head);
         self.change.clear();
         // Most frames of rows that are held tell of other numbers only.
-        if self.rows != reading.rows.marks() {
-            self.change.find(&self.rows, reading.rows.marks());
+        if let Some(rows) = reading.rows.filter(|rows| !self.has(Some(rows))) {
+            self.change.find(&self.rows, rows.marks());
             self.rows.clear();
-            self.rows.extend_from_slice(reading.rows.marks());
+            self.rows.extend_from_slice(rows.marks());
         }
         true
     }
@@ -207,21 +220,22 @@ impl Change {
     }
 }
 
-/// Writes a message whose last part is a list without rows, with these rows.
-fn write<'a>(
+/// Writes a message whose last part is a list without rows, with the rows in these places.
+fn write(
     message: &mut Vec<u8>,
     room: &mut Vec<u8>,
     head: &BorrowedMessage<'_>,
-    rows: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+    rows: &Rows<'_>,
+    places: impl ExactSizeIterator<Item = usize> + Clone,
 ) {
     room.clear();
     wire::encode_to(head, room);
     // How many: none.
     room.pop();
-    wire::append(&rows.len(), room);
-    websocket::begin_binary(room.len() + rows.clone().map(<[u8]>::len).sum::<usize>(), message);
+    wire::append(&places.len(), room);
+    websocket::begin_binary(room.len() + rows.bytes_of(places.clone()), message);
     message.extend_from_slice(room);
-    rows.for_each(|row| message.extend_from_slice(row));
+    rows.append(places, message);
 }
 
 #[cfg(test)]
@@ -301,7 +315,7 @@ mod tests {
         let state = Snapshot { total: 3, ..Snapshot::default() };
         let later = Snapshot { now: Timestamp::from_millis(9), revision: Revision(9), ..state.clone() };
         let (mut frame, mut messages) = (Frame::default(), Messages::default());
-        assert!(frame.advance(&Reading::new(&state, Rows::default(), &mut messages)));
-        assert!(!frame.advance(&Reading::new(&later, Rows::default(), &mut messages)));
+        assert!(frame.advance(&Reading::new(&state, Some(Rows::default()), &mut messages)));
+        assert!(!frame.advance(&Reading::new(&later, Some(Rows::default()), &mut messages)));
     }
 }

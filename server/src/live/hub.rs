@@ -21,19 +21,22 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     at_once::{AtOnce, head},
-    frame::KeptReading,
+    frame::{KeptReading, Messages},
     held_order::{HeldOrder, KeptRows},
     outlet::Outlet,
     rounds::Rounds,
-    view::{Place, ShownView},
+    view::{Place, Renewal, ShownView},
 };
 use crate::store::RedbStore;
 
 /// The shortest time between two frames of one view that tell of more than touches: a sign-in or an end is shown within a tenth
 /// of a second.
 pub(super) const PACE: Duration = Duration::from_millis(65);
-/// How many views are read before other tasks have their turn.
-const AT_A_TIME: usize = 64;
+/// How many views are read before their tabs are told, all together, and other tasks have their turn: what reading needs, and
+/// what the kernel needs to send, is at hand in the processor then.
+const TOGETHER: usize = 256;
+/// How many bytes of messages are written before their tabs are told: as many as are still at hand then.
+const BYTES_TOGETHER: usize = 64 * 1_024;
 /// How often a view is read that changes while time passes.
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a tab waits for a frame that knows of every change before it was asked for.
@@ -170,6 +173,7 @@ impl LiveHub {
     /// they all need is at hand, the processor's caches included.
     async fn go_around(self: Arc<Self>, mut revisions: BoxStream<'static, Revision>) {
         let (mut rounds, mut views) = (Rounds::default(), Vec::<Arc<ShownView>>::new());
+        let mut rooms: Vec<_> = (0..TOGETHER).map(|_| Messages::default()).collect();
         loop {
             let is_due = tokio::select! {
                 is_due = rounds.next(|| self.store.changed_up_to(), &mut revisions) => match is_due {
@@ -192,13 +196,9 @@ impl LiveHub {
                 continue;
             }
             self.store.begin_round();
-            for some in views.chunks(AT_A_TIME) {
-                for view in some {
-                    // One view is not to take all others with it.
-                    if catch_unwind(AssertUnwindSafe(|| view.renew())).is_err() {
-                        tracing::error!("a view of the session list could not be read");
-                    }
-                }
+            let mut left = views.as_slice();
+            while !left.is_empty() {
+                left = renew(left, &mut rooms);
                 tokio::task::yield_now().await;
             }
             self.store.end_round();
@@ -276,6 +276,30 @@ impl LiveHub {
     fn lock(&self) -> MutexGuard<'_, Views> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads some of these views, and then tells their tabs; the views that are left.
+fn renew<'a>(views: &'a [Arc<ShownView>], rooms: &mut [Messages]) -> &'a [Arc<ShownView>] {
+    let (mut read, mut bytes, mut renewals) = (0, 0, Vec::with_capacity(rooms.len()));
+    for (view, room) in views.iter().zip(rooms) {
+        if bytes >= BYTES_TOGETHER {
+            break;
+        }
+        let renewal = attempt(|| view.renew(room)).flatten();
+        bytes += renewal.as_ref().map_or(0, Renewal::bytes);
+        renewals.extend(renewal);
+        read += 1;
+    }
+    for renewal in renewals {
+        attempt(|| renewal.tell());
+    }
+    &views[read..]
+}
+
+/// Does something for one view, which is not to take all others with it.
+fn attempt<T>(what: impl FnOnce() -> T) -> Option<T> {
+    let failed = |_: &_| tracing::error!("a view of the session list could not be read or told");
+    catch_unwind(AssertUnwindSafe(what)).inspect_err(failed).ok()
 }
 
 /// Waits until a view has to be read again; false when it never will.

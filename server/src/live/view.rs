@@ -14,7 +14,7 @@ use super::{
     hub::Watched,
     outlet::Outlet,
 };
-use crate::store::RedbStore;
+use crate::store::{RedbStore, written::RowRun};
 
 /// See the module.
 pub(super) struct ShownView {
@@ -38,6 +38,8 @@ struct Shown {
     frame: Frame,
     /// As it was read last, if it is not read at once.
     kept: KeptReading,
+    /// The name of the rows of the newest frame, if it is read at once and they have one.
+    run: Option<RowRun>,
     seats: Vec<Seat>,
     /// How many tabs have ever come.
     came: u64,
@@ -74,6 +76,13 @@ pub(super) struct Place {
     seat: u64,
 }
 
+/// A view that has been read, and what its tabs are to be told.
+pub(super) struct Renewal<'a> {
+    shown: MutexGuard<'a, Shown>,
+    messages: &'a Messages,
+    store: &'a RedbStore,
+}
+
 impl ShownView {
     /// A view as it was read, unless it is read at once.
     pub(super) fn new(
@@ -86,7 +95,7 @@ impl ShownView {
         let (mut frame, mut kept) = (Frame::default(), kept.unwrap_or_default());
         frame.advance(&kept.reading());
         let (key, read_up_to) = (watched.key(), watch::Sender::new(kept.revision()));
-        let shown = Mutex::new(Shown { frame, kept, seats: Vec::new(), came: 0 });
+        let shown = Mutex::new(Shown { frame, kept, run: None, seats: Vec::new(), came: 0 });
         Self { watched, key, at_once, store, shown, read_up_to, hurry: Notify::new(), left, tabs: AtomicUsize::new(0) }
     }
 
@@ -126,17 +135,21 @@ impl ShownView {
         self.left.notified().await;
     }
 
-    /// Reads it, if that is done at once, and tells the tabs that could see a difference.
-    pub(super) fn renew(&self) {
-        let Some(view) = self.watched.read_at_once() else { return };
-        let Shown { frame, seats, .. } = &mut *self.lock();
+    /// Reads it, if that is done at once, and has written what the tabs are to be told that could see a difference. Nobody else
+    /// tells them anything until [`Renewal::tell`].
+    pub(super) fn renew<'a>(&'a self, messages: &'a mut Messages) -> Option<Renewal<'a>> {
+        let view = self.watched.read_at_once()?;
+        let mut shown = self.lock();
+        let Shown { frame, run, seats, .. } = &mut *shown;
         seats.iter_mut().for_each(Seat::look);
-        let messages = self.at_once.read(view, self.key, |reading| {
+        // Whoever has not been told of the newest frame is told all rows, whether they are others or not.
+        let before = run.take().filter(|_| seats.iter().all(|seat| !seat.is_told_all(frame)));
+        self.at_once.read(view, self.key, before, messages, |reading| {
             frame.advance(reading);
+            *run = reading.run(before);
             seats.iter_mut().for_each(|seat| seat.have_written(frame, reading));
         });
-        seats.iter_mut().for_each(|seat| seat.tell(frame, &messages, &self.store));
-        self.at_once.take_back(messages);
+        Some(Renewal { shown, messages, store: &self.store })
     }
 
     /// Makes this the newest state, unless a newer one has been read meanwhile, and tells the tabs that could see a difference.
@@ -160,11 +173,29 @@ impl ShownView {
     }
 }
 
+impl Renewal<'_> {
+    /// How many bytes of messages are written.
+    pub(super) fn bytes(&self) -> usize {
+        self.messages.bytes()
+    }
+
+    /// Tells the tabs.
+    pub(super) fn tell(mut self) {
+        let Shown { frame, seats, .. } = &mut *self.shown;
+        seats.iter_mut().for_each(|seat| seat.tell(frame, self.messages, self.store));
+    }
+}
+
 impl Seat {
     /// Looks whether the tab has read what it was sent. Before a view is read: a socket that is being written to is not to keep
     /// all others waiting.
     fn look(&mut self) {
         self.is_free = self.outlet.is_free();
+    }
+
+    /// Whether it is told the next frame from scratch.
+    fn is_told_all(&self, frame: &Frame) -> bool {
+        self.is_open && self.is_free && self.sent != Sent::Frame(frame.number)
     }
 
     /// Has the message written that leads the tab to the newest frame, which is this state: a patch if it has the one before. It
@@ -212,7 +243,7 @@ impl Place {
 
     fn with_seat(&self, opens: bool) {
         let view = &self.view;
-        let Shown { frame, kept, seats, .. } = &mut *view.lock();
+        let Shown { frame, kept, run, seats, .. } = &mut *view.lock();
         let Some(place) = seats.iter().position(|seat| seat.number == self.seat) else { return };
         seats[place].is_open |= opens;
         let newest = frame.number;
@@ -225,14 +256,17 @@ impl Place {
             seats[place].tell(frame, kept.messages(), &view.store);
             return;
         };
-        let mut is_frame = true;
-        let messages = view.at_once.read(list, view.key, |reading| {
+        let (mut is_frame, mut messages) = (true, Messages::default());
+        view.at_once.read(list, view.key, None, &mut messages, |reading| {
             // If others have the frame, what is new is theirs to hear in the next round. Were they told now, each of a thousand tabs
             // that come at once would have all others told.
             if seats.iter().all(|seat| seat.sent != Sent::Frame(newest)) {
                 frame.advance(reading);
             }
             is_frame = frame.shows(reading);
+            if is_frame {
+                *run = reading.run(None);
+            }
             // A patch would lead to the frame.
             (seats[place].sent, seats[place].wanted) = (Sent::Nothing, None);
             // Who has been shown something waits for the next round, too, and goes on from its frame.
@@ -245,7 +279,6 @@ impl Place {
         if !is_frame && seat.sent == Sent::Frame(frame.number) {
             seat.sent = Sent::Apart(frame.number);
         }
-        view.at_once.take_back(messages);
     }
 }
 

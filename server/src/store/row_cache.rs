@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use super::{
     bits,
     table::{Slot, Table, hash_of_id},
-    written::{BorrowedSession, RowMark, Rows},
+    written::{BorrowedSession, RowMark, RowRun, Rows},
 };
 
 /// What may be kept beside twice what is shown, in bytes.
@@ -50,6 +50,10 @@ struct Kept {
     rows: Vec<KeptRow>,
     bytes: Vec<u8>,
     by_slot: HashTable<usize>,
+    /// One bit a row: it is not what is to be shown any more.
+    gone: Vec<u64>,
+    /// Tells it from what was kept before and after.
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -62,11 +66,17 @@ struct KeptRow {
 }
 
 impl RowCache {
+    /// One that holds nothing, in which no row of this one has a name.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { kept: self.kept.emptied(), ..Self::default() }
+    }
+
     /// Begins a round, in which all views are read.
     pub(crate) fn begin_round(&mut self) {
         if self.kept.bytes.len() > self.most {
             // It will be as much again: growing bit by bit would cost more than the rows.
-            let room = Kept::with_room(self.kept.rows.len(), self.kept.bytes.len());
+            let mut room = self.kept.emptied();
+            room.reserve(self.kept.rows.len(), self.kept.bytes.len());
             self.before = mem::replace(&mut self.kept, room);
         }
         self.began_with = self.kept.bytes.len();
@@ -106,7 +116,22 @@ impl RowCache {
             }
         }
         self.write_missing(table);
-        self.found()
+        let rows = self.found();
+        // One that is not there may come: then nothing of the others tells that they are not all any more.
+        let are_all = rows.marks().len() == ids.len();
+        rows.named(rows.run().filter(|_| are_all))
+    }
+
+    /// Whether these rows are what they were when they were read. Then they are read with that, without a look at them.
+    pub(super) fn are_still(&mut self, table: &Table, run: RowRun) -> bool {
+        self.forget_changed(table);
+        let RowRun { kept: number, first, count } = run;
+        if number != self.kept.number || self.kept.has_gone(first..first + count) {
+            return false;
+        }
+        let bytes = || self.kept.rows[first + count - 1].span.end - self.kept.rows[first].span.start;
+        self.shown = self.shown.map(|shown| shown + bytes());
+        true
     }
 
     /// Lets go of the rows that are not what they were.
@@ -122,7 +147,7 @@ impl RowCache {
             }
         });
         if self.shown.is_none() && self.kept.bytes.len() > self.most.max(SLACK) * 2 {
-            self.kept = Kept::default();
+            self.kept = self.kept.emptied();
         }
     }
 
@@ -157,15 +182,16 @@ impl RowCache {
     /// The rows that were found.
     fn found(&mut self) -> Rows<'_> {
         let Self { kept, places, marks, spans, shown, .. } = self;
+        let run = kept.run(places);
         marks.clear();
         spans.clear();
         for row in places.drain(..).map(|place| &kept.rows[place]) {
             marks.push(row.mark);
             spans.push(row.span.clone());
         }
-        let bytes = || spans.iter().map(Range::len).sum::<usize>();
-        *shown = shown.map(|shown| shown + bytes());
-        Rows::new(marks, spans, &kept.bytes)
+        let rows = Rows::new(marks, spans, &kept.bytes).named(run);
+        *shown = shown.map(|shown| shown + rows.bytes_of(0..spans.len()));
+        rows
     }
 
     /// Copies a row from those of before.
@@ -190,12 +216,32 @@ fn fetch(table: &Table, slots: impl Iterator<Item = Slot> + Clone) {
 }
 
 impl Kept {
-    fn with_room(rows: usize, bytes: usize) -> Self {
-        Self {
-            rows: Vec::with_capacity(rows),
-            bytes: Vec::with_capacity(bytes),
-            by_slot: HashTable::with_capacity(rows),
-        }
+    /// One without rows.
+    fn emptied(&self) -> Self {
+        Self { number: self.number + 1, ..Self::default() }
+    }
+
+    fn reserve(&mut self, rows: usize, bytes: usize) {
+        let Self { rows: kept, bytes: written, by_slot, gone, .. } = self;
+        kept.reserve(rows);
+        written.reserve(bytes);
+        gone.reserve(rows.div_ceil(64));
+        by_slot.reserve(rows, |row| kept[*row].slot.map_or(0, hash_of));
+    }
+
+    /// The rows in these places, if they are one behind the other.
+    fn run(&self, places: &[usize]) -> Option<RowRun> {
+        let first = *places.first()?;
+        let are_one = places.iter().zip(first..).all(|(place, expected)| *place == expected);
+        are_one.then_some(RowRun { kept: self.number, first, count: places.len() })
+    }
+
+    /// Whether one of these rows is not what is to be shown any more.
+    fn has_gone(&self, rows: Range<usize>) -> bool {
+        (rows.start / 64..rows.end.div_ceil(64)).any(|word| {
+            let (before, behind) = (rows.start.saturating_sub(word * 64), (word * 64 + 64).saturating_sub(rows.end));
+            self.gone[word] & (u64::MAX << before) & (u64::MAX >> behind) != 0
+        })
     }
 
     /// The row of a slot; `expected` is where it most likely stands.
@@ -222,6 +268,7 @@ impl Kept {
         write(&mut self.bytes);
         let mark = mark(&self.bytes[begin..]);
         self.rows.push(KeptRow { slot: Some(slot), mark, span: begin..self.bytes.len() });
+        self.gone.resize(self.rows.len().div_ceil(64), 0);
         let Self { rows, by_slot, .. } = self;
         by_slot.insert_unique(hash_of(slot), place, |row| rows[*row].slot.map_or(0, hash_of));
         place
@@ -232,6 +279,7 @@ impl Kept {
         if let Ok(entry) = self.by_slot.find_entry(hash_of(slot), |row| self.rows[*row].slot == Some(slot)) {
             let (row, _) = entry.remove();
             self.rows[row].slot = None;
+            self.gone[row / 64] |= 1 << (row % 64);
         }
     }
 }
@@ -242,6 +290,8 @@ fn hash_of(slot: Slot) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use app::{
         session::{Client, Session, Standing},
         time::Timestamp,
@@ -266,6 +316,7 @@ mod tests {
         ReadSessions(Vec<u64>),
         BeginRound,
         EndRound,
+        Empty,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -277,6 +328,7 @@ mod tests {
             4 => proptest::collection::btree_set(0_u64..16, 0..12).prop_map(|ids| Step::ReadSessions(ids.into_iter().rev().collect())),
             1 => Just(Step::BeginRound),
             1 => Just(Step::EndRound),
+            1 => Just(Step::Empty),
         ]
     }
 
@@ -297,6 +349,7 @@ mod tests {
             let slot = |which: Index| which.index(sessions.len()) as Slot;
             let mut cache = RowCache::default();
             let mut newest = sessions.len() as u64;
+            let mut named = Vec::<(RowRun, Vec<SessionId>, Vec<Vec<u8>>)>::new();
             for step in steps {
                 match step {
                     Step::Replace(which, name) => {
@@ -311,7 +364,8 @@ mod tests {
                     // So few rows are let go of only by force.
                     Step::BeginRound => {
                         cache.begin_round();
-                        cache.before = mem::take(&mut cache.kept);
+                        let emptied = cache.kept.emptied();
+                        cache.before = mem::replace(&mut cache.kept, emptied);
                     }
                     Step::EndRound => cache.end_round(),
                     Step::Read(which) => {
@@ -320,23 +374,64 @@ mod tests {
                         slots.retain(|slot| seen.insert(*slot));
                         let fresh: Vec<Session> = slots.iter().map(|slot| table.session(*slot)).collect();
                         let fresh = WrittenRows::of(&fresh, &cache.hash_key);
-                        prop_assert_eq!(all(cache.read(&table, &slots)), all(fresh.rows()));
+                        let rows = cache.read(&table, &slots);
+                        let (run, read) = (rows.run(), all(rows));
+                        prop_assert_eq!(&read, &all(fresh.rows()));
+                        named.extend(run.map(|run| (run, read.0.iter().map(|mark| mark.id).collect(), read.1)));
                     }
+                    Step::Empty => cache = cache.emptied(),
                     Step::ReadSessions(ids) => {
                         let ids: Vec<_> = ids.into_iter().map(SessionId).collect();
                         let there = ids.iter().filter_map(|id| table.find(*id));
                         let fresh: Vec<_> = there.map(|slot| table.session(slot)).collect();
                         let fresh = WrittenRows::of(&fresh, &cache.hash_key);
-                        prop_assert_eq!(all(cache.read_sessions(&table, &ids)), all(fresh.rows()));
+                        let rows = cache.read_sessions(&table, &ids);
+                        let (run, read) = (rows.run(), all(rows));
+                        prop_assert_eq!(&read, &all(fresh.rows()));
+                        named.extend(run.map(|run| (run, ids, read.1)));
+                    }
+                }
+                for (run, ids, written) in &named {
+                    if cache.are_still(&table, *run) {
+                        let there: Vec<_> = ids.iter().filter_map(|id| table.find(*id)).collect();
+                        let fresh: Vec<_> = there.into_iter().map(|slot| table.session(slot)).collect();
+                        prop_assert_eq!(written, &all(WrittenRows::of(&fresh, &cache.hash_key).rows()).1);
                     }
                 }
             }
         }
     }
 
+    #[test]
+    fn rows_that_stay_are_told_from_those_that_change() {
+        let (table, slots) = (table_of(200), Vec::from_iter(0..200));
+        for (slot, which) in [(49, 0), (50, 1), (127, 2), (199, 3)] {
+            let mut cache = RowCache::default();
+            cache.begin_round();
+            let runs: Vec<_> = slots.chunks(50).map(|slots| cache.read(&table, slots).run().unwrap()).collect();
+            let are_still = |cache: &mut RowCache| runs.iter().map(|run| cache.are_still(&table, *run)).collect::<Vec<_>>();
+            let shown = cache.shown.unwrap();
+            assert_eq!((are_still(&mut cache), cache.shown), (vec![true; 4], Some(2 * shown)));
+            table.touch(slot, Timestamp::from_millis(9_000));
+            assert_eq!(are_still(&mut cache), (0..4).map(|run| run != which).collect::<Vec<_>>());
+            assert_eq!(are_still(&mut cache.emptied()), [false; 4]);
+        }
+        let mut cache = RowCache::default();
+        cache.read(&table, &slots);
+        assert_eq!(cache.read(&table, &[0, 2]).run(), None);
+    }
+
     fn all(rows: Rows<'_>) -> (Vec<RowMark>, Vec<Vec<u8>>) {
-        let places = 0..rows.marks().len();
-        (rows.marks().to_vec(), places.map(|place| rows.row(place).to_vec()).collect())
+        let row = |place| {
+            let mut row = Vec::new();
+            rows.append(iter::once(place), &mut row);
+            row
+        };
+        let (places, mut together) = (0..rows.marks().len(), Vec::new());
+        rows.append(places.clone(), &mut together);
+        let each: Vec<_> = places.map(row).collect();
+        assert_eq!(together, each.concat());
+        (rows.marks().to_vec(), each)
     }
 
     fn bytes(rows: Rows<'_>) -> usize {

@@ -22,6 +22,7 @@ pub(crate) struct Rows<'a> {
     /// Where each stands in `bytes`.
     spans: &'a [Range<usize>],
     bytes: &'a [u8],
+    run: Option<RowRun>,
 }
 
 /// Rows that nobody else keeps.
@@ -39,6 +40,15 @@ pub(crate) struct RowMark {
     /// Of the row, with a key that nobody knows: two that differ have the same once in 2^64 times, and nobody can bring that
     /// about.
     hash: u64,
+}
+
+/// Rows that were kept one behind the other when they were read: a name for them, which never becomes that of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowRun {
+    /// Among which they are, and where.
+    pub(super) kept: u64,
+    pub(super) first: usize,
+    pub(super) count: usize,
 }
 
 /// A [`Session`] whose parts are borrowed: it is written alike.
@@ -66,7 +76,17 @@ impl RowMark {
 impl<'a> Rows<'a> {
     /// Rows that stand in these places.
     pub(super) fn new(marks: &'a [RowMark], spans: &'a [Range<usize>], bytes: &'a [u8]) -> Self {
-        Self { marks, spans, bytes }
+        Self { marks, spans, bytes, run: None }
+    }
+
+    /// The same rows, which have this name.
+    pub(super) fn named(self, run: Option<RowRun>) -> Self {
+        Self { run, ..self }
+    }
+
+    /// Their name, for whoever wants to know later whether they are still the same.
+    pub(crate) fn run(&self) -> Option<RowRun> {
+        self.run
     }
 
     /// What tells the rows apart, in order.
@@ -74,9 +94,22 @@ impl<'a> Rows<'a> {
         self.marks
     }
 
-    /// The row in a place.
-    pub(crate) fn row(&self, place: usize) -> &'a [u8] {
-        &self.bytes[self.spans[place].clone()]
+    /// How many bytes the rows in these places have.
+    pub(crate) fn bytes_of(&self, places: impl Iterator<Item = usize>) -> usize {
+        places.map(|place| self.spans[place].len()).sum()
+    }
+
+    /// Appends the rows in these places. Those that stand one behind the other, as most do, are copied at once.
+    pub(crate) fn append(&self, places: impl Iterator<Item = usize>, message: &mut Vec<u8>) {
+        let mut together = 0..0;
+        for span in places.map(|place| &self.spans[place]) {
+            if span.start != together.end {
+                message.extend_from_slice(&self.bytes[together]);
+                together = span.start..span.start;
+            }
+            together.end = span.end;
+        }
+        message.extend_from_slice(&self.bytes[together]);
     }
 }
 

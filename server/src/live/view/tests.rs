@@ -172,7 +172,9 @@ async fn play(steps: Vec<Step>) {
             Step::Leave(which) if !tabs.is_empty() => drop(tabs.swap_remove(which.index(tabs.len()))),
             Step::CatchUp(which) if !tabs.is_empty() => which.get(&tabs).place.catch_up(),
             Step::Round => {
-                stage.views.iter().for_each(|view| view.renew());
+                let mut rooms: Vec<_> = stage.views.iter().map(|_| Messages::default()).collect();
+                let read = stage.views.iter().zip(&mut rooms).filter_map(|(view, room)| view.renew(room));
+                read.collect::<Vec<_>>().into_iter().for_each(Renewal::tell);
                 for tab in &mut tabs {
                     tab.read();
                     let Watched::List(view) = &tab.place.view.watched else { panic!("not a list") };
@@ -205,7 +207,7 @@ async fn a_tab_that_came_between_rounds_is_not_forgotten_when_another_comes() {
     let ended = Selection::Ids(vec![stage.others()[0].id]);
     stage.store.delete(Deletion::new(ended, EndReason::Deleted, stage.clock.now())).await.unwrap();
     let _newcomer = stage.open(&everything).await;
-    everything.renew();
+    everything.renew(&mut Messages::default()).unwrap().tell();
     apart.read();
     assert_eq!(apart.shown.total, 4);
 }
