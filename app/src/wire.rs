@@ -8,7 +8,6 @@ use http::Method;
 use leptos::server_fn::{
     self, Bytes, ContentType, Decodes, Encodes, Format, FormatType, Protocol, request::Req, response::TryRes,
 };
-use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
@@ -53,28 +52,7 @@ pub fn encode_to<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) {
 /// Appends a value as it stands in a message.
 pub fn append<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) {
     // Only a sequence of unknown length fails, and no type of ours is one.
-    _ = postcard::serialize_with_flavor(value, End(message));
-}
-
-/// The end of a message, where more is written. In place of postcard's own, which grows a message byte by byte.
-struct End<'a>(&'a mut Vec<u8>);
-
-impl Flavor for End<'_> {
-    type Output = ();
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
+    *message = postcard::to_extend(value, std::mem::take(message)).unwrap_or_default();
 }
 
 /// The value of a message.
