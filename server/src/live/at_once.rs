@@ -30,8 +30,8 @@ impl AtOnce {
         held.as_ref().map_or_else(|| query.is_in_kept_order(), |_| !query.filter.has_search())
     }
 
-    /// Reads a view that its tabs know by a short name, and has those of its messages written that are wanted. Its rows are not read if it
-    /// holds them and they are still those of `before`.
+    /// Reads a view that its tabs know by a short name, and has those of its messages written that are wanted. If the view holds
+    /// its rows, and they are still those of `before`, they are not read.
     pub(super) fn read(
         &self,
         View { query, held }: &View,

@@ -11,8 +11,8 @@ use app::{
 use super::websocket;
 use crate::store::written::{RowMark, RowRun, Rows, WrittenRows};
 
-/// Room that is never given back, in bytes.
-const MOST_ROOM: usize = 64 * 1_024;
+/// Room that is kept for the next message, in bytes: for a page of rows.
+const MOST_ROOM: usize = 8 * 1_024;
 
 /// A view as it was read.
 pub(super) struct Reading<'a> {
@@ -85,6 +85,7 @@ impl<'a> Reading<'a> {
     /// Writes a message, unless it has been. This must be the state of the frame if it is a patch; a snapshot needs the rows.
     pub(super) fn write(&mut self, message: Message, frame: &Frame) {
         let Self { head, rows, messages: Messages { snapshot, patch, room, order } } = self;
+        debug_assert!(rows.is_some() || message == Message::Patch, "a snapshot without its rows");
         let rows = &rows.unwrap_or_default();
         match message {
             Message::Snapshot if snapshot.is_empty() => {
@@ -111,16 +112,14 @@ impl<'a> Reading<'a> {
 impl Messages {
     /// None of them is written.
     pub(super) fn clear(&mut self) {
-        for message in [&mut self.snapshot, &mut self.patch] {
+        let Self { snapshot, patch, room, order } = self;
+        for message in [snapshot, patch, room] {
             message.clear();
             // A large view is not to keep room for ever.
             message.shrink_to(MOST_ROOM);
         }
-    }
-
-    /// How many bytes are written.
-    pub(super) fn bytes(&self) -> usize {
-        self.snapshot.len() + self.patch.len()
+        order.clear();
+        order.shrink_to(MOST_ROOM / size_of::<SessionId>());
     }
 
     /// A message as it is sent; it must have been written.
@@ -157,11 +156,7 @@ impl Frame {
     /// Whether a tab that has been told of the frame could see no difference to this state.
     pub(super) fn shows(&self, Reading { head, rows, .. }: &Reading<'_>) -> bool {
         let counted = |Snapshot { counts, total, newer, as_of, .. }: &Snapshot| (*counts, *total, *newer, *as_of);
-        counted(&self.head) == counted(head) && self.has(rows.as_ref())
-    }
-
-    fn has(&self, rows: Option<&Rows<'_>>) -> bool {
-        rows.is_none_or(|rows| self.rows == rows.marks())
+        counted(&self.head) == counted(head) && rows.is_none_or(|rows| self.rows == rows.marks())
     }
 
     /// Becomes the next frame, unless a tab could see no difference; whether it did.
@@ -173,7 +168,9 @@ impl Frame {
         self.head.clone_from(reading.head);
         self.change.clear();
         // Most frames of rows that are held tell of other numbers only.
-        if let Some(rows) = reading.rows.filter(|rows| !self.has(Some(rows))) {
+        if let Some(rows) = reading.rows
+            && self.rows != rows.marks()
+        {
             self.change.find(&self.rows, rows.marks());
             self.rows.clear();
             self.rows.extend_from_slice(rows.marks());

@@ -35,7 +35,8 @@ pub(super) const PACE: Duration = Duration::from_millis(65);
 /// How many views are read before their tabs are told, all together, and other tasks have their turn: what reading needs, and
 /// what the kernel needs to send, is at hand in the processor then.
 const TOGETHER: usize = 256;
-/// How many bytes of messages are written before their tabs are told: as many as are still at hand then.
+/// How many bytes tabs are to be sent before they are: as many as are still at hand then, and as are sent before the rows of the
+/// last view that was read are old.
 const BYTES_TOGETHER: usize = 64 * 1_024;
 /// How often a view is read that changes while time passes.
 const SECOND: Duration = Duration::from_secs(1);

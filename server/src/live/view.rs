@@ -79,7 +79,7 @@ pub(super) struct Place {
 /// A view that has been read, and what its tabs are to be told.
 pub(super) struct Renewal<'a> {
     shown: MutexGuard<'a, Shown>,
-    messages: &'a Messages,
+    messages: &'a mut Messages,
     store: &'a RedbStore,
 }
 
@@ -135,8 +135,8 @@ impl ShownView {
         self.left.notified().await;
     }
 
-    /// Reads it, if that is done at once, and has written what the tabs are to be told that could see a difference. Nobody else
-    /// tells them anything until [`Renewal::tell`].
+    /// Reads it, if that is done at once, and writes what those tabs are to be told that could see a difference. `None` if there is
+    /// none. Nobody else tells them anything until [`Renewal::tell`].
     pub(super) fn renew<'a>(&'a self, messages: &'a mut Messages) -> Option<Renewal<'a>> {
         let view = self.watched.read_at_once()?;
         let mut shown = self.lock();
@@ -149,7 +149,8 @@ impl ShownView {
             *run = reading.run(before);
             seats.iter_mut().for_each(|seat| seat.have_written(frame, reading));
         });
-        Some(Renewal { shown, messages, store: &self.store })
+        let is_wanted = seats.iter().any(|seat| seat.wanted.is_some());
+        is_wanted.then_some(Renewal { shown, messages, store: &self.store })
     }
 
     /// Makes this the newest state, unless a newer one has been read meanwhile, and tells the tabs that could see a difference.
@@ -168,21 +169,23 @@ impl ShownView {
         self.read_up_to.send_if_modified(|up_to| std::mem::replace(up_to, read_up_to.max(*up_to)) < read_up_to);
     }
 
+    /// Before the row cache, the table and an outlet. Only who goes around locks several.
     fn lock(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Renewal<'_> {
-    /// How many bytes of messages are written.
+    /// How many bytes are to be sent.
     pub(super) fn bytes(&self) -> usize {
-        self.messages.bytes()
+        self.shown.seats.iter().filter_map(|seat| seat.wanted).map(|message| self.messages.get(message).len()).sum()
     }
 
     /// Tells the tabs.
     pub(super) fn tell(mut self) {
         let Shown { frame, seats, .. } = &mut *self.shown;
         seats.iter_mut().for_each(|seat| seat.tell(frame, self.messages, self.store));
+        self.messages.clear();
     }
 }
 

@@ -78,10 +78,8 @@ impl SlotBits {
             return;
         }
         for (position, group) in self.groups.iter().enumerate() {
-            if group.load(Ordering::SeqCst) == 0 {
-                continue;
-            }
-            for word in slots(position, group.swap(0, Ordering::SeqCst)) {
+            for word in slots(position, group.load(Ordering::SeqCst)) {
+                group.fetch_and(!(1 << (word % 64)), Ordering::SeqCst);
                 let bits = self.words[word as usize].swap(0, Ordering::SeqCst);
                 if bits != 0 {
                     each(word as usize, bits);
@@ -93,7 +91,7 @@ impl SlotBits {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, thread};
 
     use proptest::{collection::vec, prelude::*};
 
@@ -129,5 +127,24 @@ mod tests {
                 prop_assert_eq!(taken, expected);
             }
         }
+    }
+
+    #[test]
+    fn what_many_set_while_one_takes_is_not_lost() {
+        const SLOTS: Slot = 100_000;
+        const THREADS: Slot = 4;
+        let mut bits = SlotBits::default();
+        bits.grow(SLOTS.div_ceil(64) as usize);
+        let mut taken = vec![0_u32; SLOTS as usize];
+        let mut take = || bits.take(|word, some| slots(word, some).for_each(|slot| taken[slot as usize] += 1));
+        thread::scope(|scope| {
+            let set = |first| (first..SLOTS).step_by(THREADS as usize).for_each(|slot| bits.set(slot));
+            let setting: Vec<_> = (0..THREADS).map(|first| scope.spawn(move || set(first))).collect();
+            while !setting.iter().all(|thread| thread.is_finished()) {
+                take();
+            }
+        });
+        take();
+        assert!(taken.iter().all(|times| *times == 1));
     }
 }

@@ -68,7 +68,9 @@ struct KeptRow {
 impl RowCache {
     /// One that holds nothing, in which no row of this one has a name.
     pub(crate) fn emptied(&self) -> Self {
-        Self { kept: self.kept.emptied(), ..Self::default() }
+        // The key stays: rows that have not changed are told from others by it.
+        let (hash_key, shown) = (self.hash_key.clone(), self.shown.map(|_| 0));
+        Self { kept: self.kept.emptied(), hash_key, shown, ..Self::default() }
     }
 
     /// Begins a round, in which all views are read.
@@ -122,7 +124,7 @@ impl RowCache {
         rows.named(rows.run().filter(|_| are_all))
     }
 
-    /// Whether these rows are what they were when they were read. Then they are read with that, without a look at them.
+    /// Whether these rows are what they were when they were read. If so, they count as read in this round.
     pub(super) fn are_still(&mut self, table: &Table, run: RowRun) -> bool {
         self.forget_changed(table);
         let RowRun { kept: number, first, count } = run;
@@ -131,6 +133,7 @@ impl RowCache {
         }
         let bytes = || self.kept.rows[first + count - 1].span.end - self.kept.rows[first].span.start;
         self.shown = self.shown.map(|shown| shown + bytes());
+        self.next = first + count;
         true
     }
 
@@ -409,7 +412,8 @@ mod tests {
             let mut cache = RowCache::default();
             cache.begin_round();
             let runs: Vec<_> = slots.chunks(50).map(|slots| cache.read(&table, slots).run().unwrap()).collect();
-            let are_still = |cache: &mut RowCache| runs.iter().map(|run| cache.are_still(&table, *run)).collect::<Vec<_>>();
+            let are_still =
+                |cache: &mut RowCache| runs.iter().map(|run| cache.are_still(&table, *run)).collect::<Vec<_>>();
             let shown = cache.shown.unwrap();
             assert_eq!((are_still(&mut cache), cache.shown), (vec![true; 4], Some(2 * shown)));
             table.touch(slot, Timestamp::from_millis(9_000));

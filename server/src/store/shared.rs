@@ -19,7 +19,7 @@ const TRY_EVERY: Duration = Duration::from_micros(50);
 /// The table and what is told about it.
 pub(crate) struct Shared {
     pub(crate) table: TableLock,
-    /// Its lock is taken around the table's, never inside it: who reads rows here looks at the table again while they tell them.
+    /// Its lock is taken around the table's, never inside it.
     pub(crate) row_cache: Mutex<RowCache>,
     pub(crate) feed: Feed,
     pub(crate) ends: Ends,

@@ -211,3 +211,29 @@ async fn a_tab_that_came_between_rounds_is_not_forgotten_when_another_comes() {
     apart.read();
     assert_eq!(apart.shown.total, 4);
 }
+
+#[tokio::test]
+async fn rows_that_are_held_are_read_again_only_when_one_has_changed() {
+    let mut stage = Stage::new().await;
+    let held = stage.views[2].clone();
+    let _tab = stage.open(&held).await;
+    held.renew(&mut Messages::default());
+    let are_read = |stage: &Stage| {
+        let (view, before) = (held.watched.read_at_once().unwrap(), held.lock().run);
+        assert!(before.is_some());
+        let mut are_read = None;
+        stage.views[2].at_once.read(view, held.key, before, &mut Messages::default(), |reading| {
+            are_read = Some(reading.run(None).is_some());
+        });
+        are_read.unwrap()
+    };
+    assert!(!are_read(&stage));
+    stage.sign_in(SessionType::RestApi).await;
+    assert!(!are_read(&stage));
+    // All of them, so that they stand one behind the other again.
+    let later = Timestamp::from_millis(stage.clock.now().as_millis() + 1_000);
+    for id in &held.watched.read_at_once().unwrap().held.as_ref().unwrap().ids {
+        stage.store.touch(*id, later);
+    }
+    assert!(are_read(&stage));
+}
