@@ -6,10 +6,8 @@
 use leptos::prelude::*;
 
 use crate::{
-    pages::{
-        CarriedText, PageData, my_sessions::MySessionsPage, sessions::SessionsPage, sign_in::SignInPage,
-        users::UsersPage,
-    },
+    browser,
+    pages::{PageData, my_sessions::MySessionsPage, sessions::SessionsPage, sign_in::SignInPage, users::UsersPage},
     wire::{decode, from_text},
 };
 
@@ -17,11 +15,8 @@ use crate::{
 #[component]
 pub fn App() -> impl IntoView {
     // In the browser there is none, and a copy of every page's data need not be compiled.
-    let provided = if cfg!(feature = "ssr") { use_context::<PageData>() } else { None };
-    let data = match provided {
-        Some(data) if !is_scripted(&data) => Some(data),
-        data => carried(data),
-    };
+    let data =
+        if cfg!(feature = "ssr") { use_context::<PageData>() } else { decode(&from_text(&browser::carried())).ok() };
     match data {
         Some(PageData::SignIn(data)) => view! { <SignInPage data/> }.into_any(),
         Some(PageData::Sessions(data)) => view! { <SessionsPage data=*data/> }.into_any(),
@@ -29,19 +24,4 @@ pub fn App() -> impl IntoView {
         Some(PageData::Users(_)) => view! { <UsersPage/> }.into_any(),
         Some(PageData::Message(_)) | None => ().into_any(),
     }
-}
-
-/// Whether a page comes alive in the browser. The others carry neither scripts nor data: they are plain HTML.
-pub(crate) fn is_scripted(data: &PageData) -> bool {
-    match data {
-        PageData::SignIn(data) => data.rd.is_empty(),
-        PageData::Sessions(_) | PageData::MySessions(_) | PageData::Users(_) => true,
-        PageData::Message(_) => false,
-    }
-}
-
-/// The data on its way from the server to the browser: the document carries it.
-fn carried(data: Option<PageData>) -> Option<PageData> {
-    let text = SharedValue::new_str(|| use_context::<CarriedText>().unwrap_or_default().0).into_inner();
-    data.or_else(|| decode(&from_text(&text)).ok())
 }

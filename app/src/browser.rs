@@ -17,6 +17,9 @@ use web_sys::{Element, Event, EventTarget, FocusOptions, HtmlElement, HtmlInputE
 
 use crate::{error::AppError, paths, session::SessionId, time::Timestamp};
 
+/// The id of the element that carries the page's data.
+pub(crate) const CARRIED: &str = "page-data";
+
 /// In seconds.
 const YEAR: u32 = 365 * 24 * 60 * 60;
 
@@ -30,6 +33,11 @@ pub fn mark_hydrated() {
 /// What of the document comes alive.
 pub fn living() -> Option<HtmlElement> {
     document().query_selector("main").ok()??.dyn_into().ok()
+}
+
+/// The text of the page's data, as the document carries it; empty if it carries none.
+pub(crate) fn carried() -> String {
+    document().get_element_by_id(CARRIED).and_then(|carried| carried.text_content()).unwrap_or_default()
 }
 
 /// The device's clock.

@@ -53,10 +53,6 @@ impl PageData {
 #[derive(Clone, Debug, Default)]
 pub struct WrittenHtml(pub String);
 
-/// The page's data as the document carries it, in context on the server: a [message](crate::wire) in Base64.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CarriedText(pub(crate) String);
-
 /// Who looks at a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewer {

@@ -12,8 +12,8 @@ use leptos::{nonce::use_nonce, prelude::*};
 
 use self::{frame::framed, icon_sheet::icon_sheet, my_sessions_forms::forms_html, users::users_html};
 use crate::{
-    app::is_scripted,
-    pages::{CarriedText, PageData, WrittenHtml, sessions::row::rows_html},
+    browser::CARRIED,
+    pages::{PageData, WrittenHtml, sessions::row::rows_html},
     wire::encode,
 };
 
@@ -45,7 +45,11 @@ pub fn shell() -> impl IntoView {
     };
     provide_context(WrittenHtml(written));
     let alive = page.as_ref().filter(|page| is_scripted(page));
-    provide_context(CarriedText(alive.map(|page| BASE64_STANDARD.encode(encode(page))).unwrap_or_default()));
+    // A data block, which the browser does not run: a script would be compiled, and only once the style sheet is there.
+    let carried = alive.map(|page| {
+        let text = BASE64_STANDARD.encode(encode(page));
+        view! { <script nonce=use_nonce() type="text/plain" id=CARRIED inner_html=text></script> }
+    });
     let scripted = alive.is_some() && !assets.js.is_empty();
     view! {
         <!DOCTYPE html>
@@ -63,6 +67,7 @@ pub fn shell() -> impl IntoView {
             </head>
             <body>
                 {page.as_ref().map(framed)}
+                {carried}
                 // Outside what comes alive: the browser's half need not contain it.
                 {icon_sheet()}
             </body>
@@ -96,6 +101,15 @@ fn title_html(page: Option<&PageData>) -> String {
     let name = page.map_or("Not found", PageData::title).replace('&', "&amp;").replace('<', "&lt;");
     let demo = page.is_some_and(is_demo);
     format!("{name} - Keepwatch{}", if demo { " · Demo" } else { "" })
+}
+
+/// Whether a page comes alive in the browser. The others carry neither scripts nor data: they are plain HTML.
+fn is_scripted(data: &PageData) -> bool {
+    match data {
+        PageData::SignIn(data) => data.rd.is_empty(),
+        PageData::Sessions(_) | PageData::MySessions(_) | PageData::Users(_) => true,
+        PageData::Message(_) => false,
+    }
 }
 
 fn is_demo(page: &PageData) -> bool {

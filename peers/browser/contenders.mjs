@@ -97,7 +97,7 @@ export async function serveContenders(origin, html) {
 
 /** What the messages of the Keepwatch that is measured begin with: the message in its page begins so too. */
 function version(html) {
-  const [, message] = /__RESOLVED_RESOURCES\[0\] = "([^"]+)"/.exec(html);
+  const [, message] = / id="page-data">([^<]+)</.exec(html);
   return [...Buffer.from(message, "base64").subarray(0, 4)];
 }
 

@@ -17,10 +17,13 @@ use axum::{
     Extension,
     body::Body,
     extract::{Request, State},
-    response::{IntoResponse, Redirect, Response},
+    response::{Html, IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use leptos::{nonce::Nonce, prelude::provide_context};
+use leptos::{
+    nonce::Nonce,
+    prelude::{Owner, RenderHtml, provide_context},
+};
 use url::form_urlencoded;
 
 use crate::{
@@ -34,18 +37,16 @@ use crate::{
 pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode, page: PageData) -> Response {
     let nonce = Nonce::new();
     let takes_gzip = compression::takes(request.headers(), "gzip");
-    let backend = state.backend();
-    let in_scripts = nonce.clone();
-    let context = move || {
-        provide_context(backend.clone());
-        provide_context(in_scripts.clone());
+    let owner = Owner::new_root(None);
+    let html = owner.with(|| {
+        provide_context(state.backend());
+        provide_context(nonce.clone());
         provide_context(assets::assets().clone());
-        provide_context(page.clone());
-    };
-    let mut response = leptos_axum::render_app_async_with_context(context, shell::shell)(request).await;
-    if status != StatusCode::OK {
-        *response.status_mut() = status;
-    }
+        provide_context(page);
+        shell::shell().to_html()
+    });
+    owner.unset_with_forced_cleanup();
+    let mut response = (status, Html(html)).into_response();
     state.policy.protect_page(&mut response, &nonce);
     if takes_gzip { compression::gzip(response).await } else { response }
 }

@@ -120,7 +120,7 @@ impl List {
         let search_problem = bad_search.as_ref().map(|bad| bad.problem.clone());
         let contents = Content::of_page(page, &viewer.username);
         let visible = (query.first, query.first + contents.len() as u64);
-        let checked_beforehand = if is_browser() { browser::checked_beforehand() } else { Vec::new() };
+        let checked_beforehand = if cfg!(feature = "ssr") { Vec::new() } else { browser::checked_beforehand() };
         Self {
             viewer: StoredValue::new(viewer.username.clone()),
             query: RwSignal::new(query.clone()),
