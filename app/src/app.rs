@@ -18,10 +18,17 @@ pub fn App() -> impl IntoView {
     let data =
         if cfg!(feature = "ssr") { use_context::<PageData>() } else { decode(&from_text(&browser::carried())).ok() };
     match data {
-        Some(PageData::SignIn(data)) => view! { <SignInPage data/> }.into_any(),
-        Some(PageData::Sessions(data)) => view! { <SessionsPage data=*data/> }.into_any(),
-        Some(PageData::MySessions(data)) => view! { <MySessionsPage data/> }.into_any(),
-        Some(PageData::Users(_)) => view! { <UsersPage/> }.into_any(),
+        Some(PageData::SignIn(data)) => apart(|| view! { <SignInPage data/> }.into_any()),
+        Some(PageData::Sessions(data)) => apart(|| view! { <SessionsPage data=*data/> }.into_any()),
+        Some(PageData::MySessions(data)) => apart(|| view! { <MySessionsPage data/> }.into_any()),
+        Some(PageData::Users(_)) => apart(|| view! { <UsersPage/> }.into_any()),
         Some(PageData::Message(_)) | None => ().into_any(),
     }
+}
+
+/// What a page shows, in a function of its own: the browser compiles functions when they are first called, and only one
+/// page's is.
+#[inline(never)]
+fn apart(page: impl FnOnce() -> AnyView) -> AnyView {
+    page()
 }
