@@ -88,6 +88,51 @@ test.describe("a million sessions", () => {
     await expect(admin.news).toBeVisible();
   });
 
+  test("are walked through row by row, also in the middle, by wheel and keys", async ({ admin }) => {
+    await admin.open("sort=username");
+    const { page } = admin;
+    await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight / 2));
+    const seen = new Set<number>();
+    /** The rows on the screen, below the header. */
+    const look = async () => {
+      await expect(page.locator("tbody.rows tr.awaited")).toHaveCount(0);
+      const numbers = await page.evaluate(() => {
+        const below = document.querySelector("thead")!.getBoundingClientRect().bottom;
+        const rows = [...document.querySelectorAll("tbody.rows tr:not([hidden])")];
+        const shown = rows.filter((row) => {
+          const { top, bottom } = row.getBoundingClientRect();
+          return top >= below - 1 && bottom <= window.innerHeight + 1;
+        });
+        return shown.map((row) => Number(row.getAttribute("aria-rowindex")) - 1);
+      });
+      for (const number of numbers) seen.add(number);
+      return numbers[0]!;
+    };
+    await expect.poll(look).toBeGreaterThan(MOST / 3);
+    seen.clear();
+    const first = await look();
+    await page.mouse.move(640, 500);
+    for (const step of [
+      () => page.keyboard.press("PageDown"),
+      () => page.mouse.wheel(0, 400),
+      // A row is higher than the step of an arrow key.
+      () => page.keyboard.press("ArrowDown").then(() => page.keyboard.press("ArrowDown")),
+      () => page.keyboard.press("PageDown"),
+      () => page.mouse.wheel(0, 300),
+      () => page.keyboard.press("PageDown"),
+    ]) {
+      const before = await look();
+      await step();
+      await expect.poll(look).toBeGreaterThan(before);
+      // Scrolled smoothly, and put right.
+      let last = -1;
+      await expect.poll(async () => last === (last = await look()), { intervals: [300] }).toBe(true);
+    }
+    const numbers = [...seen].sort((one, other) => one - other);
+    expect(numbers, "no row was passed over").toEqual(numbers.map((_, index) => first + index));
+    expect(numbers.length).toBeGreaterThan(40);
+  });
+
   test("are selected at once, and those of a search deleted in one action", async ({ admin, adminApi }) => {
     await admin.open();
     await admin.selectAll.check();

@@ -12,7 +12,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 use send_wrapper::SendWrapper;
 
 pub(super) use self::deleting::Asking;
-use super::{content::Content, drawn::DrawnRows, follower::Follower, hold::News, picked::Picked};
+use super::{content::Content, drawn::DrawnRows, follower::Follower, hold::News, picked::Picked, scroll::Position};
 use crate::{
     browser::{self, channel::Link},
     components::{clock::Clock, notice::failure, status::Status},
@@ -75,6 +75,10 @@ pub(super) struct List {
     follower: StoredValue<Follower>,
     /// For how many rows the empty heights are.
     laid_out: StoredValue<u64>,
+    /// Where it was when it was laid out last.
+    position: StoredValue<Position>,
+    /// How many times it has been scrolled.
+    scrolls: StoredValue<u32>,
     /// The height of the bar in pixels, as the style sheet knows it.
     bar_height: StoredValue<f64>,
     /// The rows in the document, once the page has come alive.
@@ -145,6 +149,8 @@ impl List {
             elements: Elements::new(),
             follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
             laid_out: StoredValue::new(0),
+            position: StoredValue::new(Position::default()),
+            scrolls: StoredValue::new(0),
             bar_height: StoredValue::new(laying_out::BAR_HEIGHT),
             drawn: StoredValue::new(None),
             checked_beforehand: StoredValue::new(checked_beforehand),

@@ -51,7 +51,7 @@ impl List {
         self.take_over_inputs();
         // Loading the page again is not to ask again, nor to tell again what a form did.
         browser::rename(&self.query.with_untracked(|query| query.href()));
-        browser::listen(&window(), "scroll", move |_| self.lay_out());
+        browser::listen(&window(), "scroll", move |_| self.scrolled());
         browser::listen(&window(), "resize", move |_| self.lay_out());
         browser::listen(&document(), "keydown", move |event| self.key(event));
         channel::open(move |heard| self.hear(heard));

@@ -1,5 +1,7 @@
 //! Which rows are in the document, and where.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
 use wasm_bindgen::JsCast;
@@ -12,13 +14,16 @@ use crate::{
         content::{Content, put},
         drawn::DrawnRows,
         follower::Follower,
-        scroll::{self, Viewport},
+        scroll::{self, Position, Viewport, Window},
     },
     session::{SessionId, query::MAX_LIMIT},
 };
 
 /// The height of a row where there is none to measure.
 const ROW_HEIGHT: f64 = 44.0;
+
+/// After how long without scrolling the list has come to rest.
+const AT_REST: Duration = Duration::from_millis(150);
 
 /// The height of the bar as the style sheet has it at first.
 pub(super) const BAR_HEIGHT: f64 = 56.0;
@@ -38,9 +43,8 @@ impl List {
         let grown = self.grow(scroll::rows_needed(viewport));
         let total = self.follower.with_value(Follower::total);
         self.laid_out.set_value(total);
-        let window = scroll::window(viewport, total, self.limit() as usize);
-        set_height(self.elements.before.get_untracked().as_deref(), window.before);
-        set_height(self.elements.after.get_untracked().as_deref(), window.after);
+        let position = self.position.get_value().scrolled(viewport, total);
+        let window = self.place_rows(position, viewport, total);
         put(self.visible, (window.top, window.bottom));
         let focus = self.focus();
         if put(self.first, window.first) || grown {
@@ -64,6 +68,37 @@ impl List {
         places.clamp(1, MAX_LIMIT)
     }
 
+    /// Lays the list out where it has been scrolled to, and puts the scroll bar right once it has come to rest.
+    pub(super) fn scrolled(self) {
+        self.lay_out();
+        let number = self.scrolls.get_value().wrapping_add(1);
+        self.scrolls.set_value(number);
+        browser::after(AT_REST, move || {
+            if self.scrolls.get_value() == number {
+                self.put_right();
+            }
+        });
+    }
+
+    fn put_right(self) {
+        let total = self.laid_out.get_value();
+        if let Some(viewport) = self.viewport()
+            && let Some(right) = self.position.get_value().put_right(viewport, total)
+        {
+            self.place_rows(right, viewport, total);
+            browser::scroll_by(right.offset() - viewport.offset);
+        }
+    }
+
+    /// Makes room above and below the rows that are in the document at this position.
+    fn place_rows(self, position: Position, viewport: Viewport, total: u64) -> Window {
+        let window = scroll::window(position, viewport, total, self.limit() as usize);
+        self.position.set_value(position);
+        set_height(self.elements.before.get_untracked().as_deref(), window.before);
+        set_height(self.elements.after.get_untracked().as_deref(), window.after);
+        window
+    }
+
     /// Scrolls until this much of the list is above the upper edge.
     pub(super) fn scroll_to(self, offset: f64) {
         // The first step may be used up by what is above the list.
@@ -82,11 +117,9 @@ impl List {
         }
         if let Some(viewport) = self.viewport() {
             let total = self.total.get_untracked();
-            let offset = scroll::offset_of(first, viewport, total);
-            let window = scroll::window(Viewport { offset, ..viewport }, total, self.limit() as usize);
-            set_height(self.elements.before.get_untracked().as_deref(), window.before);
-            set_height(self.elements.after.get_untracked().as_deref(), window.after);
-            self.scroll_to(offset);
+            let position = scroll::position_of(first, viewport, total);
+            self.place_rows(position, viewport, total);
+            self.scroll_to(position.offset());
         }
     }
 
