@@ -80,13 +80,14 @@ pub fn shell() -> impl IntoView {
 fn Scripts(js: String, wasm: String) -> impl IntoView {
     let nonce = use_nonce();
     // Chromium keeps the compiled code of WebAssembly that a script has fetched, and of none that a preload link has. It is
-    // compiled without waiting for the JavaScript that calls it: so it is compiled beside the main thread.
+    // compiled without waiting for the JavaScript that calls it: so it is compiled beside the main thread. Nothing is
+    // measured before the style sheet is there.
     let start = format!(
         "(async () => {{ const [wasm, module] = \
          await Promise.all([WebAssembly.compileStreaming(fetch({wasm:?})), import({js:?})]); \
          await module.default({{ module_or_path: wasm }}); \
-         if (document.readyState === \"loading\") \
-         await new Promise(parsed => document.addEventListener(\"DOMContentLoaded\", parsed)); \
+         if (document.readyState !== \"complete\") \
+         await new Promise(loaded => addEventListener(\"load\", loaded)); \
          module.hydrate(); }})()"
     );
     view! {

@@ -236,6 +236,29 @@ test("what is typed and ticked before the page is alive counts", async ({ admin 
   await expect(page.getByRole("columnheader", { name: "Address" })).toBeVisible();
 });
 
+test("a page whose style sheet comes late comes alive after it", async ({ admin, adminApi }) => {
+  const { page } = admin;
+  for (let index = 0; index < 60; index++) {
+    await adminApi.register({ username: `styled-${index}`, address: "10.20.4.19" });
+  }
+  await admin.open("q=styled");
+  const heights = () =>
+    page.locator("table.session-table > tbody").evaluateAll((parts) => parts.map((part) => part.clientHeight));
+  const expected = await heights();
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/*.css", async (route) => {
+    await released;
+    await route.continue();
+  });
+  await page.reload({ waitUntil: "commit" });
+  await page.waitForTimeout(1_000);
+  expect(await page.locator("html").getAttribute("data-hydrated")).toBeNull();
+  release();
+  await hydrated(page);
+  await expect.poll(heights).toEqual(expected);
+});
+
 test.describe("the filter", { tag: "@basic" }, () => {
   test("shows the sessions of one type", async ({ admin, adminApi, server }) => {
     await Api.signIn(server, "type-anna");
