@@ -1,19 +1,24 @@
 //! What the page asks of the browser, beyond what its views say.
 //!
 //! Compiled on both sides, so that components need no `cfg`: they call it from effects and event handlers, which never
-//! run on the server.
+//! run on the server, or where the feature `ssr` is not.
 
 pub(crate) mod channel;
 
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use gloo_timers::callback::{Interval, Timeout};
+use gloo_timers::{
+    callback::{Interval, Timeout},
+    future::TimeoutFuture,
+};
 use js_sys::{Date, Function, Object, Reflect, Uint8Array};
 use leptos::prelude::{document, window};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Element, Event, EventTarget, FocusOptions, HtmlElement, HtmlInputElement, RequestInit, Response};
+use web_sys::{
+    AbortController, Element, Event, EventTarget, FocusOptions, HtmlElement, HtmlInputElement, RequestInit, Response,
+};
 
 use crate::{error::AppError, paths, session::SessionId, time::Timestamp};
 
@@ -64,7 +69,21 @@ pub(crate) fn every(millis: u32, action: impl FnMut() + 'static) {
 
 /// Calls `action` once.
 pub(crate) fn after(delay: Duration, action: impl FnOnce() + 'static) {
-    Timeout::new(u32::try_from(delay.as_millis()).unwrap_or(u32::MAX), action).forget();
+    Timeout::new(in_millis(delay), action).forget();
+}
+
+/// Waits for `action` and gives it up after a while.
+pub(crate) async fn within<T>(patience: Duration, action: impl Future<Output = T>) -> Option<T> {
+    let (mut action, mut up) = (pin!(action), pin!(TimeoutFuture::new(in_millis(patience))));
+    poll_fn(|context| match action.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => up.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+fn in_millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// A function that JavaScript can call; it lives as long as the page.
@@ -118,6 +137,15 @@ fn here() -> String {
     location.pathname().unwrap_or_default() + &location.search().unwrap_or_default()
 }
 
+/// Ends a request that nobody waits for any more: it would keep others from being sent.
+struct AbortOnDrop(AbortController);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Sends a body and waits for the answer: its HTTP status and its body. `None` when the server cannot be
 /// reached.
 pub(crate) fn post(
@@ -132,6 +160,8 @@ pub(crate) fn post(
         request.set_method("POST");
         request.set_headers(&headers);
         request.set_body(&Uint8Array::from(body.as_slice()));
+        let abort = AbortOnDrop(AbortController::new().ok()?);
+        request.set_signal(Some(&abort.0.signal()));
         let response = JsFuture::from(window().fetch_with_str_and_init(path, &request)).await.ok()?;
         let response: Response = response.unchecked_into();
         let body = JsFuture::from(response.array_buffer().ok()?).await.ok()?;

@@ -46,8 +46,10 @@ use self::{
 };
 use crate::{serve, state::AppState};
 
-/// How often the tab is told that the link is alive.
-const TICK: Duration = Duration::from_secs(15);
+/// How often the tab is told that the link is alive, unless it has been told something else.
+const TICK: Duration = Duration::from_secs(2);
+/// How often the tab is asked whether it is there.
+const PING: Duration = Duration::from_secs(15);
 /// How long a tab may take to answer that its socket closes.
 const FAREWELL: Duration = Duration::from_millis(250);
 /// A tab that has said nothing for this long, not even the answer to a ping, is gone.
@@ -141,6 +143,7 @@ impl Tab {
     async fn until_over(&mut self) -> Over {
         let mut ended = self.state.store.watch_end(self.asker.session_id);
         let mut tick = tokio::time::interval(TICK);
+        let mut ping = tokio::time::interval(PING);
         let shutdown = self.state.shutdown.clone();
         let mut heard_at = Instant::now();
         loop {
@@ -157,7 +160,14 @@ impl Tab {
                 }
                 drained = self.outlet.drained() => self.go_on(drained),
                 _ = tick.tick() => {
-                    if heard_at.elapsed() > SILENCE { Err(Over::Gone) } else { self.tick(); Ok(()) }
+                    if !self.outlet.has_spoken() {
+                        self.tick();
+                    }
+                    Ok(())
+                }
+                _ = ping.tick() => {
+                    self.outlet.send(&websocket::ping());
+                    if heard_at.elapsed() > SILENCE { Err(Over::Gone) } else { Ok(()) }
                 }
             };
             if let Err(over) = step {
@@ -253,7 +263,6 @@ impl Tab {
 
     fn tick(&self) {
         self.say(&ServerMessage::Tick(self.state.sessions.now()));
-        self.outlet.send(&websocket::ping());
     }
 
     fn say(&self, message: &ServerMessage) {

@@ -1,5 +1,9 @@
 //! The live channel as a tab sees it: connected again and again, replaced by polling while it cannot be had.
 //!
+//! What is shown is right within 2 s of the link's return: while the server cannot be reached, it is asked again every
+//! second or so, whether the questions before it have been answered or not, and its first answer opens the channel. A
+//! browser delays WebSockets that have failed many times; it does not delay questions.
+//!
 //! One per document. What arrives is handed on in the callback that brings it: signals and effects are batched and
 //! would lose messages.
 
@@ -9,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use gloo_timers::callback::{Interval, Timeout};
+use gloo_timers::callback::Timeout;
 use js_sys::{Function, Math, Uint8Array};
 use leptos::{
     prelude::{document, window},
@@ -18,7 +22,7 @@ use leptos::{
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
-use super::{callback, every, is_signed_out, listen, load_anew, now, sign_in_again};
+use super::{callback, every, is_signed_out, listen, load_anew, now, sign_in_again, within};
 use crate::{
     error::AppError,
     live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
@@ -29,15 +33,23 @@ use crate::{
     wire::{decode, encode},
 };
 
-/// A link on which nothing has come for so long is dead: the server says something every 15 s.
-const SILENCE: Duration = Duration::from_secs(40);
+/// A link on which nothing has come for so long is dead: the server says something every 2 s. After failures it may take
+/// longer: a line may be slow.
+const SILENCE: Duration = Duration::from_secs(5);
+/// A link on which nothing has come for so long is not trusted by a page that comes to the front.
+const DOUBT: Duration = Duration::from_secs(3);
 /// How old a page is at least that loads itself anew.
 const LEAST_AGE: Duration = Duration::from_secs(10);
 /// Input of the user is told at most this often.
 const INPUT_EVERY: Duration = Duration::from_secs(20);
-const POLL_EVERY_MILLIS: u32 = 5_000;
-/// Polling begins after so many failures in a row.
-const FAILURES_BEFORE_POLLING: u32 = 2;
+/// Between two polls that are answered, in milliseconds.
+const POLL_EVERY: u32 = 5_000;
+/// Between two polls while the server cannot be reached, and up to half as much more by chance.
+const KNOCK_EVERY: u32 = 1_000;
+/// The same on a page that nobody sees.
+const KNOCK_EVERY_UNSEEN: u32 = 15_000;
+/// A poll that has not been answered for so long is given up. Few enough wait at a time for the browser to ask once more.
+const POLL_PATIENCE: Duration = Duration::from_secs(4);
 
 /// How the page gets its news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +89,14 @@ struct Channel {
     /// Whether the user has done something that the server has not been told.
     untold_input: Cell<bool>,
     retry: RefCell<Option<Timeout>>,
-    polling: RefCell<Option<Interval>>,
+    /// The next poll, while there is polling.
+    polling: RefCell<Option<Timeout>>,
+    /// How many polls have been begun.
+    polls: Cell<u32>,
+    /// The last one whose end is known.
+    last_polled: Cell<u32>,
+    /// Whether the last poll was answered.
+    is_reachable: Cell<bool>,
 }
 
 thread_local! {
@@ -103,6 +122,9 @@ pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
         untold_input: Cell::new(false),
         retry: RefCell::default(),
         polling: RefCell::default(),
+        polls: Cell::default(),
+        last_polled: Cell::default(),
+        is_reachable: Cell::default(),
     });
     CHANNEL.set(Some(Rc::clone(&channel)));
     channel.connect();
@@ -123,8 +145,8 @@ fn want(message: ClientMessage) {
     with(|channel| {
         *channel.wanted.borrow_mut() = Some(message);
         channel.ask();
-        if channel.polling.borrow().is_some() {
-            poll(channel);
+        if channel.is_polling() {
+            channel.poll();
         }
     });
 }
@@ -138,15 +160,16 @@ fn with(action: impl FnOnce(&Rc<Channel>)) {
 /// Keeps the link when the page sleeps, wakes, loses its network or is silent; tells of input.
 fn watch_over() {
     let window = window();
-    every(10_000, || with(Channel::listen_for_silence));
-    listen(&window, "online", |_| with(Channel::hurry));
+    every(1_000, || with(Channel::listen_for_silence));
+    // Another network: what the old link was is gone, whether anyone has noticed or not.
+    listen(&window, "online", |_| with(Channel::replace));
     listen(&document(), "visibilitychange", |_| {
         if !document().hidden() {
-            with(Channel::hurry);
+            with(Channel::wake);
         }
     });
     listen(&window, "pagehide", |_| with(Channel::rest));
-    listen(&window, "pageshow", |_| with(Channel::connect));
+    listen(&window, "pageshow", |_| with(Channel::wake));
     for input in ["pointerdown", "keydown", "wheel"] {
         listen(&window, input, |_| with(Channel::input));
     }
@@ -220,34 +243,52 @@ impl Channel {
         }
     }
 
-    /// Tries again after up to 0.5 s, 1 s, 2 s ... 30 s: spread by chance, so that a server that comes back is not
-    /// met by all tabs at once.
+    /// Polls meanwhile, and tries again after up to 0.5 s, 1 s, 2 s ... 30 s: spread by chance, so that a server that comes
+    /// back is not met by all tabs at once.
     fn failed(self: &Rc<Self>) {
-        let failures = self.failures.get() + 1;
-        self.failures.set(failures);
-        if self.polling.borrow().is_none() {
-            (self.heard)(Heard::Link(Link::Lost));
-            if failures >= FAILURES_BEFORE_POLLING {
-                *self.polling.borrow_mut() = Some(Interval::new(POLL_EVERY_MILLIS, || with(poll)));
-                poll(self);
-            }
-        }
-        let delay = f64::from(longest_delay(failures)) * Math::random();
+        self.failures.set(self.failures.get() + 1);
+        self.lost();
+        let delay = f64::from(longest_delay(self.failures.get())) * Math::random();
         *self.retry.borrow_mut() = Some(Timeout::new(delay as u32, || with(Channel::connect)));
     }
 
-    /// Replaces a socket that has been silent for too long.
+    /// Says so, and polls, unless it does.
+    fn lost(self: &Rc<Self>) {
+        if !self.is_polling() {
+            (self.heard)(Heard::Link(Link::Lost));
+            self.is_reachable.set(false);
+            self.poll();
+        }
+    }
+
+    /// Replaces a socket that has been silent for too long: the network may have gone without a word, or the computer slept.
     fn listen_for_silence(self: &Rc<Self>) {
-        if self.socket.borrow().is_some() && now().since(self.last_frame.get()) >= SILENCE {
+        if self.has_been_silent(longest_silence(self.failures.get())) {
             self.hang_up();
             self.failed();
         }
     }
 
-    /// Connects at once: something has changed for the better.
-    fn hurry(self: &Rc<Self>) {
-        self.listen_for_silence();
+    fn has_been_silent(&self, long: Duration) -> bool {
+        self.socket.borrow().is_some() && now().since(self.last_frame.get()) >= long
+    }
+
+    /// Connects at once, instead of any socket there is.
+    fn replace(self: &Rc<Self>) {
+        self.hang_up();
+        self.lost();
         self.connect();
+    }
+
+    /// The page has come to the front, after who knows how long.
+    fn wake(self: &Rc<Self>) {
+        if self.has_been_silent(DOUBT) {
+            return self.replace();
+        }
+        self.connect();
+        if self.is_polling() {
+            self.poll();
+        }
     }
 
     /// A page in the back-forward cache keeps no socket and no timers.
@@ -264,6 +305,63 @@ impl Channel {
             socket.set_onmessage(None);
             socket.set_onclose(None);
             _ = socket.close();
+        }
+    }
+
+    fn is_polling(&self) -> bool {
+        self.polling.borrow().is_some()
+    }
+
+    /// Asks for what is shown, now and again and again.
+    fn poll(self: &Rc<Self>) {
+        let next = match (self.is_reachable.get(), document().hidden()) {
+            (true, _) => POLL_EVERY,
+            (false, false) => KNOCK_EVERY + (f64::from(KNOCK_EVERY / 2) * Math::random()) as u32,
+            (false, true) => KNOCK_EVERY_UNSEEN,
+        };
+        *self.polling.borrow_mut() = Some(Timeout::new(next, || with(Channel::poll)));
+        let number = self.polls.get() + 1;
+        self.polls.set(number);
+        spawn_local(Rc::clone(self).ask_for(number));
+    }
+
+    async fn ask_for(self: Rc<Self>, number: u32) {
+        let wanted = self.wanted.borrow().clone();
+        let input = self.untold_input.take();
+        let answer = async {
+            match wanted {
+                Some(ClientMessage::Watch(View { query, .. })) => {
+                    list_sessions(query.clone(), input).await.map(|page| Heard::Polled(query, page))
+                }
+                Some(ClientMessage::WatchOwn | ClientMessage::Active) | None => {
+                    list_own_sessions(input).await.map(Heard::Own)
+                }
+            }
+        };
+        let answer = within(POLL_PATIENCE, answer).await.unwrap_or(Err(AppError::Unreachable));
+        let is_reachable = !matches!(answer, Err(AppError::Unreachable));
+        if !is_reachable {
+            self.untold_input.set(self.untold_input.get() || input);
+        }
+        // A later one may have been answered before.
+        if !self.is_polling() || number < self.last_polled.replace(number.max(self.last_polled.get())) {
+            return;
+        }
+        let has_returned = is_reachable && !self.is_reachable.replace(is_reachable);
+        match answer {
+            Ok(polled) => {
+                (self.heard)(Heard::Link(Link::Polling));
+                (self.heard)(polled);
+            }
+            Err(error) if is_signed_out(&error) => return,
+            Err(AppError::Unreachable) => (self.heard)(Heard::Link(Link::Lost)),
+            Err(_) => (self.heard)(Heard::Link(Link::Polling)),
+        }
+        if has_returned {
+            if self.has_been_silent(DOUBT) {
+                self.hang_up();
+            }
+            self.connect();
         }
     }
 
@@ -296,41 +394,14 @@ impl Channel {
     }
 }
 
-/// Asks for what is shown.
-fn poll(channel: &Rc<Channel>) {
-    let channel = Rc::clone(channel);
-    let wanted = channel.wanted.borrow().clone();
-    let input = channel.untold_input.take();
-    spawn_local(async move {
-        let answer = match wanted {
-            Some(ClientMessage::Watch(View { query, .. })) => {
-                list_sessions(query.clone(), input).await.map(|page| Heard::Polled(query, page))
-            }
-            Some(ClientMessage::WatchOwn | ClientMessage::Active) | None => {
-                list_own_sessions(input).await.map(Heard::Own)
-            }
-        };
-        if matches!(answer, Err(AppError::Unreachable)) {
-            channel.untold_input.set(channel.untold_input.get() || input);
-        }
-        if channel.polling.borrow().is_none() {
-            return;
-        }
-        let heard = match answer {
-            Ok(polled) => vec![Heard::Link(Link::Polling), polled],
-            Err(error) if is_signed_out(&error) => Vec::new(),
-            Err(AppError::Unreachable) => vec![Heard::Link(Link::Lost)],
-            Err(_) => vec![Heard::Link(Link::Polling)],
-        };
-        for heard in heard {
-            (channel.heard)(heard);
-        }
-    });
-}
-
 /// The longest wait after so many failures in a row, in milliseconds.
 fn longest_delay(failures: u32) -> u32 {
     (500_u32 << failures.saturating_sub(1).min(6)).min(30_000)
+}
+
+/// How long a link may be silent after so many failures in a row.
+fn longest_silence(failures: u32) -> Duration {
+    SILENCE * (1 << failures.min(3))
 }
 
 fn address() -> String {
@@ -346,5 +417,10 @@ mod tests {
     #[test]
     fn the_wait_doubles_up_to_half_a_minute() {
         assert_eq!([1, 2, 3, 6, 7, 8, 1_000].map(longest_delay), [500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn a_slow_line_gets_more_time_each_time() {
+        assert_eq!([0, 1, 3, 1_000].map(|failures| longest_silence(failures).as_secs()), [5, 10, 40, 40]);
     }
 }

@@ -34,6 +34,8 @@ struct Unsent {
     bytes: Vec<u8>,
     /// How much of it is no part of a frame.
     said: usize,
+    /// Whether a frame has been taken since someone asked.
+    has_spoken: bool,
     /// Since when something has been waiting.
     since: Option<Instant>,
     is_broken: bool,
@@ -60,9 +62,15 @@ impl Outlet {
         let mut unsent = self.lock();
         let is_free = unsent.is_free();
         if is_free {
+            unsent.has_spoken = true;
             _ = self.append(&mut unsent, frame);
         }
         is_free
+    }
+
+    /// Whether a frame has been taken since this was asked before.
+    pub(super) fn has_spoken(&self) -> bool {
+        std::mem::take(&mut self.lock().has_spoken)
     }
 
     /// Sends a message, after what waits.
