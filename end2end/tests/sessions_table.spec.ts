@@ -312,14 +312,13 @@ test.describe("the filter", { tag: "@basic" }, () => {
     await expect(admin.page.getByText("No sessions match.")).toBeVisible();
   });
 
-  test("names a term that it does not understand, and changes nothing", async ({ admin, adminApi, javaScriptEnabled }) => {
+  test("names a term that it does not understand, and changes nothing", async ({ admin, adminApi }) => {
     await adminApi.register({ username: "odd-anna", address: "10.45.1.1" });
     await admin.open("q=user:odd-");
     await admin.search("user:odd- idle>soon");
     await expect(admin.page.getByText("'idle>soon': use a time, like idle>2h or idle<5m")).toBeVisible();
     await expect(admin.searchBox).toHaveValue("user:odd- idle>soon");
-    await expect(admin.row("odd-anna")).toHaveCount(1);
-    if (javaScriptEnabled) expect(await admin.usernames()).toEqual(["odd-anna"]);
+    expect(await admin.usernames()).toEqual(["odd-anna"]);
     await admin.search("user:odd-");
     await expect(admin.page.getByText("idle>soon")).toBeHidden();
   });

@@ -166,15 +166,20 @@ impl SessionQuery {
         Ok(query)
     }
 
-    /// Reads a URL query string, leniently: for pages. What cannot be used is left at its default and told;
-    /// parameters of others are passed over.
+    /// Reads a URL query string, leniently: for pages. What cannot be used is left at its default and told, in a search the
+    /// terms that cannot be understood; parameters of others are passed over.
     pub fn parse_lenient(query_string: &str) -> (Self, Vec<QueryError>) {
         let mut query = Self::default();
         let mut problems = Vec::new();
         for (name, value) in form_urlencoded::parse(query_string.as_bytes()) {
             match query.set(&name, &value) {
                 Ok(()) | Err(QueryError::Unknown(_)) => {}
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    if matches!(problem, QueryError::Search(_)) {
+                        query.filter.search = Search::understood_part(&value);
+                    }
+                    problems.push(problem);
+                }
             }
         }
         (query, problems)
@@ -314,5 +319,17 @@ mod tests {
         let (query, problems) = SessionQuery::parse_lenient("type=http&q=anna&utm=1");
         assert_eq!(query.filter, Filter { session_type: None, search: "anna".into() });
         assert_eq!(problems, [QueryError::Type("http".into())]);
+    }
+
+    #[test]
+    fn the_page_searches_for_the_terms_that_it_understands() {
+        let (query, problems) =
+            SessionQuery::parse_lenient("q=user%3A%22anna+b%22+idle%3Esoon+-type%3Arest&type=other");
+        assert_eq!(query.filter.search, "user:\"anna b\" -type:rest");
+        assert_eq!(query.filter.session_type, Some(SessionType::Other));
+        assert!(matches!(&problems[..], [QueryError::Search(error)] if error.term == "idle>soon"));
+        let many = (0..20).map(|number| number.to_string()).collect::<Vec<_>>().join("+");
+        let (query, _) = SessionQuery::parse_lenient(&format!("q={many}"));
+        assert_eq!(query.filter.understood().map(|search| search.0.len()), Ok(16));
     }
 }

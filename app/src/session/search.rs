@@ -110,6 +110,20 @@ impl Search {
         Ok(Self(terms))
     }
 
+    /// The terms of a text that can be understood, as they were typed: the first 16.
+    pub fn understood_part(text: &str) -> String {
+        let mut understood = Vec::new();
+        let mut rest = text.trim_start();
+        while !rest.is_empty() && understood.len() < MOST_TERMS {
+            let (token, after) = next_token(rest);
+            if term(token).is_ok() {
+                understood.push(token);
+            }
+            rest = after.trim_start();
+        }
+        understood.join(" ")
+    }
+
     /// Whether what it means changes while time passes.
     pub fn depends_on_time(&self) -> bool {
         self.0.iter().any(|term| matches!(term.condition, Condition::Idle(_) | Condition::Age(_)))
@@ -247,6 +261,10 @@ fn condition(token: &str) -> Result<Condition, &'static str> {
         ("age", Some('<' | '>' | ':' | '=')) => {
             span(operator, value).map(Condition::Age).ok_or("use a time, like age>1d or age<12h")
         }
+        ("user" | "agent" | "server" | "ip" | "type", Some('=' | '<' | '>')) => {
+            Err("write a colon, like type:rest or ip:10.20.1.4")
+        }
+        ("", Some('<' | '>')) => Err("write no space before < and >, like idle>2h"),
         // What could be an IPv6 address is one.
         ("", _) | (_, None) => unquoted(token).map(Condition::Anywhere),
         (_, Some(':')) if !token.chars().all(|letter| letter.is_ascii_hexdigit() || letter == ':') => {
@@ -349,6 +367,10 @@ mod tests {
             ("type:ftp", "type:ftp", "type:browser"),
             ("idle>2", "idle>2", "idle>2h"),
             ("idle:5m", "idle:5m", "idle<5m"),
+            ("idle >2h", ">2h", "no space"),
+            ("type=rest", "type=rest", "type:rest"),
+            ("-ip=10.20.1.4", "-ip=10.20.1.4", "ip:10.20.1.4"),
+            ("user>anna", "user>anna", "colon"),
             ("-age>x", "-age>x", "age>1d"),
             ("age>99999999999999999999d", "age>99999999999999999999d", "age>1d"),
             ("usr:anna", "usr:anna", "user:"),
