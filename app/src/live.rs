@@ -21,6 +21,8 @@ use crate::{
 pub const CLOSE_SESSION_ENDED: u16 = 4401;
 /// The WebSocket close code of a tab whose page is of another version than the server: the page loads anew.
 pub const CLOSE_OTHER_VERSION: u16 = 4426;
+/// The most rows of a range.
+pub const MAX_RANGE: u32 = 10_000;
 
 /// What a tab shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,6 +78,16 @@ pub enum ClientMessage {
     Watch(View),
     /// Show me my own sessions from now on. The view's key is then 0.
     WatchOwn,
+    /// Name me the rows from `first` on of the list that this view holds, whether they are shown or not: answered by
+    /// [`ServerMessage::Range`].
+    Range {
+        /// Watched just now.
+        view: View,
+        /// The number of the first of them.
+        first: u64,
+        /// How many, at most [`MAX_RANGE`].
+        rows: u32,
+    },
     /// The user did something in the tab: counts as activity.
     Active,
 }
@@ -89,6 +101,8 @@ pub enum ServerMessage {
     Patch(Patch),
     /// Which rows a view holds that has scrolled; a snapshot of them follows.
     Held(HeldPart),
+    /// The rows that were asked for.
+    Range(HeldPart),
     /// Nothing has changed; the link is alive.
     Tick(Timestamp),
 }

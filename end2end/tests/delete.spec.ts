@@ -138,6 +138,33 @@ test("an answer that comes late is told and closes no other question", async ({ 
   await expect.poll(() => admin.usernames()).toEqual(["slow-b"]);
 });
 
+test("a range reaches from the first row to the last, however far that is", async ({ admin, adminApi }) => {
+  test.slow();
+  for (let index = 0; index < 130; index++) {
+    await adminApi.register({ username: `range-${String(index).padStart(3, "0")}`, address: "10.20.6.4" });
+  }
+  const { page } = admin;
+  const selected = (count: number) => page.getByText(`${count} selected`, { exact: true });
+  await admin.open("q=user:range-&sort=username");
+  await admin.checkbox("range-000").click();
+  await expect(selected(1)).toBeVisible();
+  await admin.checkbox("range-004").click({ modifiers: ["Shift"] });
+  await expect(selected(5)).toBeVisible();
+
+  await page.keyboard.press("End");
+  await admin.checkbox("range-129").click({ modifiers: ["Shift"] });
+  await expect(selected(130)).toBeVisible();
+  await expect(admin.checkbox("range-110")).toBeChecked();
+
+  // And back, to drop what lies between.
+  await admin.checkbox("range-120").click();
+  await page.keyboard.press("Home");
+  await expect(admin.checkbox("range-010")).toBeChecked();
+  await admin.checkbox("range-010").click({ modifiers: ["Shift"] });
+  await expect(selected(19)).toBeVisible();
+  await expect(admin.checkbox("range-009")).toBeChecked();
+});
+
 test("a selection outlives filter and order, and is counted exactly", async ({ admin, adminApi }) => {
   const kept = await adminApi.register({ username: "keep-a", address: "10.20.6.1" });
   const gone = await adminApi.register({ username: "keep-b", address: "10.20.6.2" });

@@ -15,7 +15,7 @@ mod websocket;
 use std::{collections::HashSet, io, sync::Arc, time::Duration};
 
 use app::{
-    live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
+    live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, HeldPart, MAX_RANGE, ServerMessage, View},
     principal::{Principal, Role},
     session::{SessionId, query::MAX_LIMIT, store::EndReason},
     wire::{self, WireError},
@@ -204,7 +204,7 @@ impl Tab {
                 self.state.sessions.touch(self.asker.session_id);
                 Ok(())
             }
-            Ok(ClientMessage::Watch(_)) if self.asker.role != Role::Administrator => {
+            Ok(ClientMessage::Watch(_) | ClientMessage::Range { .. }) if self.asker.role != Role::Administrator => {
                 Err(Over::Close { code: 4403, reason: "only an administrator may watch" })
             }
             Ok(ClientMessage::Watch(view)) if is_reasonable(&view) => self.watch_list(view).await,
@@ -212,6 +212,14 @@ impl Tab {
                 code: 1008,
                 reason: "the view is too large, names a row twice, or its search cannot be understood",
             }),
+            Ok(ClientMessage::Range { view, first, rows })
+                if is_reasonable(&view) && view.held.is_some() && rows <= MAX_RANGE =>
+            {
+                self.name_range(view, first, rows).await
+            }
+            Ok(ClientMessage::Range { .. }) => {
+                Err(Over::Close { code: 1008, reason: "the range is too long, or of a view that holds nothing" })
+            }
             Ok(ClientMessage::WatchOwn) => self.watch(Watched::Own(self.asker.username.clone())).await,
             Err(WireError::OtherVersion) => {
                 Err(Over::Close { code: CLOSE_OTHER_VERSION, reason: "the page is of another version: load it anew" })
@@ -225,15 +233,7 @@ impl Tab {
             self.order = None;
         }
         if view.turns_to_another_part() {
-            let order = match self.order.take().filter(|order| order.is_of(&view)) {
-                Some(order) => Some(order),
-                None => self.state.hub.read_order(&view).await,
-            };
-            let Some(order) = order else {
-                return Err(Over::Close { code: 1011, reason: "the order cannot be read" });
-            };
-            let part = order.part(&view);
-            self.order = Some(order).filter(HeldOrder::can_be_kept);
+            let part = self.part(&view, view.query.first, view.query.limit).await?;
             view.held = Some(part.held.clone());
             // As in `watch`: it may have ended while the order was read.
             if self.state.sessions.still_signed_in(&self.asker).is_err() {
@@ -242,6 +242,28 @@ impl Tab {
             self.say(&ServerMessage::Held(part));
         }
         self.watch(Watched::List(view)).await
+    }
+
+    async fn name_range(&mut self, view: View, first: u64, rows: u32) -> Result<(), Over> {
+        let part = self.part(&view, first, rows).await?;
+        if self.state.sessions.still_signed_in(&self.asker).is_ok() {
+            self.say(&ServerMessage::Range(part));
+        }
+        Ok(())
+    }
+
+    /// A part of the order that the view holds.
+    async fn part(&mut self, view: &View, first: u64, rows: u32) -> Result<HeldPart, Over> {
+        let order = match self.order.take().filter(|order| order.is_of(view)) {
+            Some(order) => Some(order),
+            None => self.state.hub.read_order(view).await,
+        };
+        let Some(order) = order else {
+            return Err(Over::Close { code: 1011, reason: "the order cannot be read" });
+        };
+        let part = order.part(view, first, rows);
+        self.order = Some(order).filter(HeldOrder::can_be_kept);
+        Ok(part)
     }
 
     async fn watch(&mut self, view: Watched) -> Result<(), Over> {

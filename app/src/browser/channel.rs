@@ -141,6 +141,11 @@ pub(crate) fn watch_own() {
     want(ClientMessage::WatchOwn);
 }
 
+/// Asks something of the server; whether it could be asked.
+pub(crate) fn ask(message: &ClientMessage) -> bool {
+    CHANNEL.with_borrow(Clone::clone).is_some_and(|channel| channel.send(message))
+}
+
 fn want(message: ClientMessage) {
     with(|channel| {
         *channel.wanted.borrow_mut() = Some(message);
@@ -333,7 +338,7 @@ impl Channel {
                 Some(ClientMessage::Watch(View { query, .. })) => {
                     list_sessions(query.clone(), input).await.map(|page| Heard::Polled(query, page))
                 }
-                Some(ClientMessage::WatchOwn | ClientMessage::Active) | None => {
+                Some(ClientMessage::WatchOwn | ClientMessage::Range { .. } | ClientMessage::Active) | None => {
                     list_own_sessions(input).await.map(Heard::Own)
                 }
             }

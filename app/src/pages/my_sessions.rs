@@ -125,7 +125,7 @@ impl Own {
             }
             Heard::Own(sessions) => sessions,
             Heard::Link(link) => return self.link.set(link),
-            Heard::Message(ServerMessage::Held(_)) | Heard::Polled(..) => return,
+            Heard::Message(ServerMessage::Held(_) | ServerMessage::Range(_)) | Heard::Polled(..) => return,
         };
         self.show(sessions);
     }

@@ -313,7 +313,7 @@ fn told(frame: &[u8]) -> anyhow::Result<Option<(u64, u64)>> {
     Ok(match wire::decode(frame)? {
         ServerMessage::Snapshot(Snapshot { revision, as_of, .. })
         | ServerMessage::Patch(Patch { revision, as_of, .. }) => Some((revision.0, as_of.0)),
-        ServerMessage::Held(_) | ServerMessage::Tick(_) => None,
+        ServerMessage::Held(_) | ServerMessage::Range(_) | ServerMessage::Tick(_) => None,
     })
 }
 

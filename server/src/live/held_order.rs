@@ -67,9 +67,8 @@ impl HeldOrder {
         self.kept.0.load(Ordering::Relaxed) <= MOST_ROWS
     }
 
-    /// The part of it that a view asks for.
-    pub(super) fn part(&self, view: &View) -> HeldPart {
-        let (first, limit) = (view.query.first, view.query.limit);
+    /// A part of it for a view: at most `limit` rows from `first` on.
+    pub(super) fn part(&self, view: &View, first: u64, limit: u32) -> HeldPart {
         let begin = usize::try_from(first).unwrap_or(usize::MAX).min(self.rows.len());
         let end = begin.saturating_add(limit as usize).min(self.rows.len());
         let ids = self.rows[begin..end].iter().map(|row| SessionId(self.lowest.0 + u64::from(*row))).collect();

@@ -5,7 +5,7 @@ mod late_readers;
 use std::{net::SocketAddr, time::Duration};
 
 use app::{
-    live::{CLOSE_OTHER_VERSION, ClientMessage, Held, HeldPart, ServerMessage, Snapshot, View},
+    live::{CLOSE_OTHER_VERSION, ClientMessage, Held, HeldPart, MAX_RANGE, ServerMessage, Snapshot, View},
     session::{
         SessionId, SessionType,
         page::Counts,
@@ -82,7 +82,7 @@ async fn follow(socket: &mut Socket, state: &mut Snapshot, mut wanted: impl FnMu
         match hear(socket).await.unwrap() {
             ServerMessage::Snapshot(snapshot) => *state = snapshot,
             ServerMessage::Patch(patch) => state.apply(patch),
-            ServerMessage::Held(_) | ServerMessage::Tick(_) => {}
+            ServerMessage::Held(_) | ServerMessage::Range(_) | ServerMessage::Tick(_) => {}
         }
     }
 }
@@ -98,6 +98,11 @@ async fn part_of(socket: &mut Socket) -> HeldPart {
 
 fn everything() -> View {
     View { query: SessionQuery::default(), held: None }
+}
+
+fn held_at_first() -> View {
+    let held = Held { as_of: SessionId(9), first: 0, limit: 50, ids: Vec::new() };
+    View { held: Some(held), ..everything() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,6 +200,38 @@ async fn whoever_scrolls_a_held_list_sees_each_row_once_whatever_happens_meanwhi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_range_of_a_held_list_is_named_whether_it_is_shown_or_not() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let mut users = Vec::new();
+    for _ in 0..20 {
+        server.clock.advance(Duration::from_secs(1));
+        users.push(SessionId(server.signed_in("anna", SessionType::Browser).await.id));
+    }
+    let newest_first: Vec<_> = users.iter().rev().copied().collect();
+    let address = listen(&server).await;
+    let mut socket = open(address, &admin).await;
+    let filter = Filter { session_type: None, search: "anna".to_owned() };
+    let query = SessionQuery { filter, first: 0, limit: 5, ..SessionQuery::default() };
+    let held = Held { as_of: newest_first[0], first: 0, limit: 5, ids: newest_first[..5].to_vec() };
+    let view = View { query, held: Some(held) };
+    say(&mut socket, &ClientMessage::Watch(view.clone())).await;
+    // Whoever comes, goes and becomes active meanwhile changes no place.
+    server.clock.advance(Duration::from_secs(1));
+    server.signed_in("anna", SessionType::Browser).await;
+    for (first, rows, expected) in [(3, 15, &newest_first[3..18]), (18, 9, &newest_first[18..]), (90, 9, &[])] {
+        say(&mut socket, &ClientMessage::Range { view: view.clone(), first, rows }).await;
+        let part = loop {
+            if let ServerMessage::Range(part) = hear(&mut socket).await.unwrap() {
+                break part;
+            }
+        };
+        assert_eq!((part.view, part.held.first, part.total), (view.key(), first, 20));
+        assert_eq!(part.held.ids, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_is_asked_for_again_knows_of_every_change_so_far() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -278,9 +315,12 @@ async fn a_user_may_not_watch() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;
     let address = listen(&server).await;
-    let mut socket = open(address, &anna).await;
-    say(&mut socket, &ClientMessage::Watch(everything())).await;
-    assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 4403);
+    let range = ClientMessage::Range { view: held_at_first(), first: 0, rows: 1 };
+    for asks in [ClientMessage::Watch(everything()), range] {
+        let mut socket = open(address, &anna).await;
+        say(&mut socket, &asks).await;
+        assert_eq!(u16::from(hear(&mut socket).await.unwrap_err().code), 4403);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,12 +332,15 @@ async fn a_message_that_cannot_be_read_closes_the_socket() {
     let cut = watch[..watch.len() - 1].to_vec();
     let held = Held { as_of: SessionId(9), first: 0, limit: 50, ids: [7, 8, 7].map(SessionId).to_vec() };
     let twice = wire::encode(&ClientMessage::Watch(View { held: Some(held), ..everything() }));
+    let range = |view, rows| wire::encode(&ClientMessage::Range { view, first: 0, rows });
     let mut other_release = watch;
     other_release[0] ^= 1;
     for (message, code) in [
         (Message::text("{}"), 1003),
         (Message::binary(cut), 1008),
         (Message::binary(twice), 1008),
+        (Message::binary(range(everything(), 1)), 1008),
+        (Message::binary(range(held_at_first(), MAX_RANGE + 1)), 1008),
         (Message::binary(wire::encode(&99_u8)), 1008),
         (Message::binary(other_release), CLOSE_OTHER_VERSION),
     ] {

@@ -50,6 +50,11 @@ impl Follower {
         self.view.clone()
     }
 
+    /// What is watched, if that holds its rows.
+    pub(super) fn held_view(&self) -> Option<View> {
+        (self.hold.is_some() && !self.reading).then(|| self.view.clone())
+    }
+
     /// The last known state.
     pub(super) fn state(&self) -> &Snapshot {
         &self.state

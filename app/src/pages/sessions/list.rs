@@ -12,6 +12,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 use send_wrapper::SendWrapper;
 
 pub(super) use self::deleting::Asking;
+use self::picking::Ranging;
 use super::{content::Content, drawn::DrawnRows, follower::Follower, hold::News, picked::Picked, scroll::Position};
 use crate::{
     browser::{self, channel::Link},
@@ -73,8 +74,8 @@ pub(super) struct List {
     /// Elements that are measured, moved or focused.
     pub(super) elements: Elements,
     follower: StoredValue<Follower>,
-    /// For how many rows the empty heights are.
-    laid_out: StoredValue<u64>,
+    /// How many rows the list has as it is shown, those that have ended included: for so many are the empty heights.
+    pub(super) laid_out: RwSignal<u64>,
     /// Where it was when it was laid out last.
     position: StoredValue<Position>,
     /// How many times it has been scrolled.
@@ -85,8 +86,10 @@ pub(super) struct List {
     drawn: StoredValue<Option<SendWrapper<DrawnRows>>>,
     /// What was checked before the page came alive.
     checked_beforehand: StoredValue<Vec<SessionId>>,
-    /// The session that was picked or dropped last: where a range begins.
-    picked_last: StoredValue<Option<SessionId>>,
+    /// The session that was picked or dropped last, and the number of its row: where a range begins.
+    picked_last: StoredValue<Option<(SessionId, u64)>>,
+    /// The range whose rows the server is asked for.
+    ranging: StoredValue<Option<Ranging>>,
     keystrokes: StoredValue<u32>,
     /// How many deletions have been asked about.
     asked: StoredValue<u32>,
@@ -148,13 +151,14 @@ impl List {
             clock: Clock::new(*now, data.utc_offset),
             elements: Elements::new(),
             follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
-            laid_out: StoredValue::new(0),
+            laid_out: RwSignal::new(page.total),
             position: StoredValue::new(Position::default()),
             scrolls: StoredValue::new(0),
             bar_height: StoredValue::new(laying_out::BAR_HEIGHT),
             drawn: StoredValue::new(None),
             checked_beforehand: StoredValue::new(checked_beforehand),
             picked_last: StoredValue::new(None),
+            ranging: StoredValue::new(None),
             keystrokes: StoredValue::new(0),
             asked: StoredValue::new(0),
             counting: StoredValue::new(0),

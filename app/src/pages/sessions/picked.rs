@@ -73,7 +73,9 @@ impl Picked {
             Self::These(list) => (list, picked),
             Self::AllBut { except, .. } => (except, !picked),
         };
-        list.retain(|id| !ids.contains(id));
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        list.retain(|id| sorted.binary_search(id).is_err());
         if listed {
             list.extend_from_slice(ids);
         }
@@ -112,7 +114,7 @@ impl Picked {
 }
 
 /// The sessions from `one` to `other`, both included, in the order in which they are shown; only `other` when `one` is
-/// not shown any more.
+/// not among them.
 pub(super) fn range(shown: &[SessionId], one: Option<SessionId>, other: SessionId) -> Vec<SessionId> {
     let place = |id: SessionId| shown.iter().position(|shown| *shown == id);
     match (one.and_then(place), place(other)) {
@@ -164,6 +166,14 @@ mod tests {
         assert_eq!(picked.selection(), Selection::Ids(ids([4, 5]).to_vec()));
         picked.forget(&ids([4, 5]));
         assert!(picked.is_empty());
+    }
+
+    #[test]
+    fn what_is_picked_again_is_picked_once() {
+        let mut picked = Picked::default();
+        picked.set(&ids([9, 3, 5]), true);
+        picked.set(&ids([5, 4, 9]), true);
+        assert_eq!(picked.selection(), Selection::Ids(ids([3, 5, 4, 9]).to_vec()));
     }
 
     #[test]

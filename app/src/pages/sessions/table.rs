@@ -23,7 +23,7 @@ pub(super) fn Table(list: List) -> impl IntoView {
                 role="table"
                 class="session-table"
                 data-columns=text(columns)
-                aria-rowcount=text(move || (list.total.get() + 1).to_string())
+                aria-rowcount=text(move || (list.laid_out.get() + 1).to_string())
             >
                 <caption class="visually-hidden">"Active sessions"</caption>
                 <TableHead list/>

@@ -147,7 +147,9 @@ impl Tab {
             match wire::decode(&message.into_data()).unwrap() {
                 ServerMessage::Snapshot(snapshot) => self.shown = snapshot,
                 ServerMessage::Patch(patch) => self.shown.apply(patch),
-                ServerMessage::Held(_) | ServerMessage::Tick(_) => panic!("a view sends no such thing"),
+                ServerMessage::Held(_) | ServerMessage::Range(_) | ServerMessage::Tick(_) => {
+                    panic!("a view sends no such thing")
+                }
             }
         }
     }

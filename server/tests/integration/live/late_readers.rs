@@ -35,7 +35,7 @@ async fn read_until_it_is_fresh(mut socket: Socket, view: View, server: &TestSer
         match hear(&mut socket).await.unwrap() {
             ServerMessage::Snapshot(snapshot) => state = snapshot,
             ServerMessage::Patch(patch) => state.apply(patch),
-            ServerMessage::Held(_) | ServerMessage::Tick(_) => {}
+            ServerMessage::Held(_) | ServerMessage::Range(_) | ServerMessage::Tick(_) => {}
         }
         if is_quiet.load(Ordering::SeqCst) {
             let (sessions, now) = (&server.state.sessions, server.state.sessions.now());

@@ -83,6 +83,10 @@ impl List {
                 put(self.link, link);
                 None
             }
+            Heard::Message(ServerMessage::Range(part)) => {
+                self.pick_range(&part);
+                None
+            }
             Heard::Message(message) => {
                 if let Some(now) = told_at(&message) {
                     self.clock.set(now);
@@ -115,7 +119,7 @@ impl List {
         } else {
             self.count_again();
         }
-        if self.laid_out.get_value() != self.follower.with_value(Follower::total) {
+        if self.laid_out.get_untracked() != self.follower.with_value(Follower::total) {
             // Measured before anything is written: afterwards the browser would have to lay out all that is, twice.
             self.lay_out();
         }
@@ -182,6 +186,6 @@ fn told_at(message: &ServerMessage) -> Option<Timestamp> {
         ServerMessage::Snapshot(snapshot) => Some(snapshot.now),
         ServerMessage::Patch(patch) => Some(patch.now),
         ServerMessage::Tick(now) => Some(*now),
-        ServerMessage::Held(_) => None,
+        ServerMessage::Held(_) | ServerMessage::Range(_) => None,
     }
 }

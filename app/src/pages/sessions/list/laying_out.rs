@@ -42,7 +42,7 @@ impl List {
         };
         let grown = self.grow(scroll::rows_needed(viewport));
         let total = self.follower.with_value(Follower::total);
-        self.laid_out.set_value(total);
+        put(self.laid_out, total);
         let position = self.position.get_value().scrolled(viewport, total);
         let window = self.place_rows(position, viewport, total);
         put(self.visible, (window.top, window.bottom));
@@ -81,7 +81,7 @@ impl List {
     }
 
     fn put_right(self) {
-        let total = self.laid_out.get_value();
+        let total = self.laid_out.get_untracked();
         if let Some(viewport) = self.viewport()
             && let Some(right) = self.position.get_value().put_right(viewport, total)
         {

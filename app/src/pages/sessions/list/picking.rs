@@ -6,9 +6,11 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::List;
 use crate::{
-    browser,
+    browser::{self, channel},
+    live::{ClientMessage, HeldPart, MAX_RANGE},
     pages::sessions::{
         content::Content,
+        follower::Follower,
         picked::{Header, Picked, range},
     },
     server_fns::count_selected,
@@ -17,6 +19,18 @@ use crate::{
         selection::{SelectedCounts, grouped},
     },
 };
+
+/// What is said when a range is none.
+const ONLY_THIS: &str = "Only this row has changed.";
+
+/// A range that reaches beyond the rows in the document.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranging {
+    /// The key of the view that was asked.
+    view: u32,
+    ends: [SessionId; 2],
+    picked: bool,
+}
 
 /// A selection is counted this long after it, or the list, has changed.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -27,10 +41,48 @@ impl List {
         let Some(id) = self.deletable(place) else {
             return;
         };
+        let number = self.first.get_untracked() + place as u64;
         let last = self.picked_last.get_value().filter(|_| from_last);
-        self.picked_last.set_value(Some(id));
+        self.picked_last.set_value(Some((id, number)));
+        let pickable = self.pickable();
         let mut all = self.picked.get_untracked();
-        all.set(&range(&self.pickable(), last, id), picked);
+        all.set(&range(&pickable, last.map(|(last, _)| last), id), picked);
+        self.pick(all);
+        if let Some(last) = last.filter(|(last, _)| !pickable.contains(last)) {
+            self.ask_for_range(last, (id, number), picked);
+        }
+    }
+
+    /// Asks the server for the sessions between two rows of which one is not in the document.
+    fn ask_for_range(self, one: (SessionId, u64), other: (SessionId, u64), picked: bool) {
+        let (first, rows) = (one.1.min(other.1), one.1.abs_diff(other.1) + 1);
+        if rows > u64::from(MAX_RANGE) {
+            let most = grouped(MAX_RANGE.into());
+            return self.say(format!("{ONLY_THIS} A range has at most {most} rows: search, and select all."));
+        }
+        let view = self.follower.with_value(Follower::held_view);
+        let asked = view.is_some_and(|view| {
+            let ranging = Ranging { view: view.key(), ends: [one.0, other.0], picked };
+            self.ranging.set_value(Some(ranging));
+            channel::ask(&ClientMessage::Range { view, first, rows: rows as u32 })
+        });
+        if !asked {
+            self.say(format!("{ONLY_THIS} The rows before it cannot be asked for just now."));
+        }
+    }
+
+    /// Picks or drops the sessions of the range that was asked for.
+    pub(super) fn pick_range(self, part: &HeldPart) {
+        let Some(Ranging { view, ends, picked }) = self.ranging.try_update_value(Option::take).flatten() else {
+            return;
+        };
+        let ids = &part.held.ids;
+        let is_between = |[one, other]: [SessionId; 2]| ids.first() == Some(&one) && ids.last() == Some(&other);
+        if part.view != view || !is_between(ends) && !is_between([ends[1], ends[0]]) {
+            return self.say(format!("{ONLY_THIS} Where the range begins is not known any more."));
+        }
+        let mut all = self.picked.get_untracked();
+        all.set(ids, picked);
         self.pick(all);
     }
 
