@@ -8,21 +8,23 @@ use leptos::prelude::*;
 use crate::{
     browser,
     pages::{PageData, my_sessions::MySessionsPage, sessions::SessionsPage, sign_in::SignInPage, users::UsersPage},
-    wire::{decode, from_text},
+    wire::decode,
 };
 
-/// What the document's `<main>` contains. Nothing of a message, which is plain HTML.
+/// What the browser makes of the data that the document carries.
 #[component]
 pub fn App() -> impl IntoView {
-    // In the browser there is none, and a copy of every page's data need not be compiled.
-    let data =
-        if cfg!(feature = "ssr") { use_context::<PageData>() } else { decode(&from_text(&browser::carried())).ok() };
+    decode(&browser::carried()).ok().map_or_else(|| ().into_any(), living)
+}
+
+/// What the document's `<main>` contains. Nothing of a message, which is plain HTML.
+pub(crate) fn living(data: PageData) -> AnyView {
     match data {
-        Some(PageData::SignIn(data)) => apart(|| view! { <SignInPage data/> }.into_any()),
-        Some(PageData::Sessions(data)) => apart(|| view! { <SessionsPage data=*data/> }.into_any()),
-        Some(PageData::MySessions(data)) => apart(|| view! { <MySessionsPage data/> }.into_any()),
-        Some(PageData::Users(_)) => apart(|| view! { <UsersPage/> }.into_any()),
-        Some(PageData::Message(_)) | None => ().into_any(),
+        PageData::SignIn(data) => apart(|| view! { <SignInPage data/> }.into_any()),
+        PageData::Sessions(data) => apart(|| view! { <SessionsPage data=*data/> }.into_any()),
+        PageData::MySessions(data) => apart(|| view! { <MySessionsPage data/> }.into_any()),
+        PageData::Users(_) => apart(|| view! { <UsersPage/> }.into_any()),
+        PageData::Message(_) => ().into_any(),
     }
 }
 

@@ -40,9 +40,11 @@ pub fn living() -> Option<HtmlElement> {
     document().query_selector("main").ok()??.dyn_into().ok()
 }
 
-/// The text of the page's data, as the document carries it; empty if it carries none.
-pub(crate) fn carried() -> String {
-    document().get_element_by_id(CARRIED).and_then(|carried| carried.text_content()).unwrap_or_default()
+/// The message that is the page's data, which the document carries as Base64; empty if it carries none.
+pub(crate) fn carried() -> Vec<u8> {
+    let text = document().get_element_by_id(CARRIED).and_then(|carried| carried.text_content()).unwrap_or_default();
+    // A character for each byte.
+    window().atob(&text).unwrap_or_default().chars().map(|character| character as u8).collect()
 }
 
 /// The device's clock.

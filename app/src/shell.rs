@@ -8,7 +8,7 @@ mod my_sessions_forms;
 mod users;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use leptos::{nonce::use_nonce, prelude::*};
+use leptos::{nonce::Nonce, prelude::*};
 
 use self::{frame::framed, icon_sheet::icon_sheet, my_sessions_forms::forms_html, users::users_html};
 use crate::{
@@ -33,24 +33,23 @@ pub struct Assets {
     pub wasm: String,
 }
 
-/// A document that shows the [`PageData`] and loads the [`Assets`] in context, its scripts marked with the nonce there.
-pub fn shell() -> impl IntoView {
-    let assets = use_context::<Assets>().unwrap_or_default();
-    let page = use_context::<PageData>();
+/// The document of a page, which loads the assets; its scripts are marked with the nonce.
+pub fn shell(page: PageData, assets: &Assets, nonce: &Nonce) -> impl IntoView + use<> {
+    let Assets { css, js, wasm } = assets.clone();
     let written = match &page {
-        Some(PageData::Sessions(data)) => rows_html(data),
-        Some(PageData::MySessions(data)) => forms_html(data),
-        Some(PageData::Users(data)) => users_html(data),
-        Some(PageData::SignIn(_) | PageData::Message(_)) | None => String::new(),
+        PageData::Sessions(data) => rows_html(data),
+        PageData::MySessions(data) => forms_html(data),
+        PageData::Users(data) => users_html(data),
+        PageData::SignIn(_) | PageData::Message(_) => String::new(),
     };
     provide_context(WrittenHtml(written));
-    let alive = page.as_ref().filter(|page| is_scripted(page));
+    let is_alive = is_scripted(&page) && !js.is_empty();
     // A data block, which the browser does not run: a script would be compiled, and only once the style sheet is there.
-    let carried = alive.map(|page| {
-        let text = BASE64_STANDARD.encode(encode(page));
-        view! { <script nonce=use_nonce() type="text/plain" id=CARRIED inner_html=text></script> }
+    let carried = is_alive.then(|| {
+        let text = BASE64_STANDARD.encode(encode(&page));
+        view! { <script type="text/plain" id=CARRIED inner_html=text></script> }
     });
-    let scripted = alive.is_some() && !assets.js.is_empty();
+    let nonce = nonce.clone();
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -59,14 +58,14 @@ pub fn shell() -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 // As HTML: a marker that leptos puts behind text would be shown.
-                <title inner_html=title_html(page.as_ref())></title>
+                <title inner_html=title_html(&page)></title>
                 <link rel="icon" type="image/svg+xml" href=ICON/>
                 // Before the style sheet, for which a script waits.
-                {scripted.then(|| view! { <Scripts js=assets.js wasm=assets.wasm/> })}
-                <link rel="stylesheet" href=assets.css/>
+                {is_alive.then(|| view! { <Scripts js wasm nonce/> })}
+                <link rel="stylesheet" href=css/>
             </head>
             <body>
-                {page.as_ref().map(framed)}
+                {framed(page)}
                 {carried}
                 // Outside what comes alive: the browser's half need not contain it.
                 {icon_sheet()}
@@ -77,8 +76,7 @@ pub fn shell() -> impl IntoView {
 
 /// What makes the page come alive. It runs as soon as it is read, so that all it asks for is on its way while the page is read.
 #[component]
-fn Scripts(js: String, wasm: String) -> impl IntoView {
-    let nonce = use_nonce();
+fn Scripts(js: String, wasm: String, nonce: Nonce) -> impl IntoView {
     // Chromium keeps the compiled code of WebAssembly that a script has fetched, and of none that a preload link has. It is
     // compiled without waiting for the JavaScript that calls it: so it is compiled beside the main thread. Nothing is
     // measured before the style sheet is there.
@@ -98,10 +96,9 @@ fn Scripts(js: String, wasm: String) -> impl IntoView {
 }
 
 /// `Active Sessions - Keepwatch · Demo`, as HTML.
-fn title_html(page: Option<&PageData>) -> String {
-    let name = page.map_or("Not found", PageData::title).replace('&', "&amp;").replace('<', "&lt;");
-    let demo = page.is_some_and(is_demo);
-    format!("{name} - Keepwatch{}", if demo { " · Demo" } else { "" })
+fn title_html(page: &PageData) -> String {
+    let name = page.title().replace('&', "&amp;").replace('<', "&lt;");
+    format!("{name} - Keepwatch{}", if is_demo(page) { " · Demo" } else { "" })
 }
 
 /// Whether a page comes alive in the browser. The others carry neither scripts nor data: they are plain HTML.

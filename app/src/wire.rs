@@ -67,13 +67,6 @@ pub fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, WireError> {
     }
 }
 
-/// A message out of a document's text, which is Base64; empty if it is none. Called in the browser only, which can read Base64 itself.
-pub fn from_text(text: &str) -> Vec<u8> {
-    let characters = leptos::prelude::window().atob(text).unwrap_or_default();
-    // A character for each byte.
-    characters.chars().map(|character| character as u8).collect()
-}
-
 /// A short name of these bytes (FNV-1a).
 pub(crate) const fn fnv1a(bytes: &[u8]) -> u32 {
     let (mut hash, mut index) = (0x811c_9dc5_u32, 0);

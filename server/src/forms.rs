@@ -21,7 +21,7 @@ use axum::{
     extract::{Request, State},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
-use http::{HeaderName, StatusCode, header::SET_COOKIE};
+use http::{HeaderMap, HeaderName, StatusCode, header::SET_COOKIE};
 use url::form_urlencoded;
 
 use crate::{
@@ -47,7 +47,7 @@ pub async fn sign_in(
     let form =
         SignInForm { username: field("username"), password: field("password"), next: field("next"), rd: field("rd") };
     if let Err(error) = state.sign_in.redirects.application(&form.rd) {
-        return Ok(pages::refusal(&state, bare, asker.as_ref(), error).await);
+        return Ok(pages::refusal(&state, bare.headers(), asker.as_ref(), error));
     }
     let replaced = asker.map(|asker| asker.session_id);
     let error = match state.sign_in.sign_in(form.clone(), client, replaced).await {
@@ -64,7 +64,7 @@ pub async fn sign_in(
         rd: form.rd,
         ..pages::sign_in_data(&state)
     };
-    let mut response = pages::render_sign_in(&state, bare, pages::status_of(&error), data).await;
+    let mut response = pages::render_sign_in(&state, bare.headers(), pages::status_of(&error), data);
     if let AppError::Throttled { retry_after_seconds } = error {
         response.headers_mut().insert(http::header::RETRY_AFTER, retry_after_seconds.into());
     }
@@ -85,9 +85,9 @@ pub async fn sign_out(
     match state.sessions.sign_out(asker.session_id).await {
         Ok(()) => (headers, Redirect::to(&format!("{}?reason=signed_out", paths::SIGN_IN))).into_response(),
         Err(error @ AppError::OutcomeUnknown) => {
-            (headers, pages::refusal(&state, request, None, error).await).into_response()
+            (headers, pages::refusal(&state, request.headers(), None, error)).into_response()
         }
-        Err(error) => pages::refusal(&state, request, Some(&asker), error).await,
+        Err(error) => pages::refusal(&state, request.headers(), Some(&asker), error),
     }
 }
 
@@ -108,7 +108,7 @@ pub async fn delete_sessions(
         query.append_pair("skipped", &outcome.skipped.len().to_string());
         format!("{}?{}", paths::SESSIONS, query.finish())
     });
-    Ok(answered(&state, bare, &asker, location).await)
+    Ok(answered(&state, bare.headers(), &asker, location))
 }
 
 /// POST `/account/sessions`: ends one of the asker's other sessions.
@@ -128,7 +128,7 @@ pub async fn end_own_session(
         Ok(id) => state.sessions.end_own(&asker, id).await.map(|()| format!("{}?ended={id}", paths::MY_SESSIONS)),
         Err(error) => Err(error),
     };
-    Ok(answered(&state, bare, &asker, outcome).await)
+    Ok(answered(&state, bare.headers(), &asker, outcome))
 }
 
 /// POST `/account/app-passwords`: makes an app password and shows it, this once.
@@ -144,7 +144,7 @@ pub async fn create_app_password(
     let (bare, form) = standing_form(request).await?;
     let made = state.app_passwords.create(&asker, &form.name, days_in(&form), client).await;
     let forms = |app_password| MySessionsForms { app_password, ..MySessionsForms::default() };
-    Ok(with_standing(&state, bare, &asker, form, made, forms).await)
+    Ok(with_standing(&state, bare.headers(), &asker, form, made, forms))
 }
 
 /// POST `/account/client-tokens`: makes a client token and shows it, this once.
@@ -161,7 +161,7 @@ pub async fn create_client_token(
     let (name, days, scopes) = (&form.name, days_in(&form), form.scopes);
     let made = with_token(|token| state.sessions.create_client_token(&asker, name, days, scopes, client, token)).await;
     let forms = |client_token| MySessionsForms { client_token, ..MySessionsForms::default() };
-    Ok(with_standing(&state, bare, &asker, form, made, forms).await)
+    Ok(with_standing(&state, bare.headers(), &asker, form, made, forms))
 }
 
 /// POST `/account/password`: changes the asker's own password.
@@ -178,12 +178,12 @@ pub async fn change_password(
     let field = |name| parameter(&body, name).unwrap_or_default();
     let error = match state.sign_in.change_password(&asker, &field("current"), &field("new"), client).await {
         Ok(()) => return Ok(Redirect::to(&format!("{}?changed=password", paths::MY_SESSIONS)).into_response()),
-        Err(error @ AppError::Unauthorized) => return Ok(pages::refusal(&state, bare, None, error).await),
+        Err(error @ AppError::Unauthorized) => return Ok(pages::refusal(&state, bare.headers(), None, error)),
         Err(AppError::WrongCredentials) => AppError::Invalid("the current password is not right".to_owned()),
         Err(error) => error,
     };
     let written = MySessionsForms { password_error: Some(error.to_string()), ..MySessionsForms::default() };
-    Ok(pages::render_my_sessions(&state, bare, pages::status_of(&error), &asker, None, written).await)
+    Ok(pages::render_my_sessions(&state, bare.headers(), pages::status_of(&error), &asker, None, written))
 }
 
 async fn standing_form(request: Request) -> Result<(Request, StandingForm), Problem> {
@@ -200,9 +200,9 @@ fn days_in(form: &StandingForm) -> u64 {
 }
 
 /// My Sessions with what a form has made, or with the form as it was typed and what is wrong with it.
-async fn with_standing(
+fn with_standing(
     state: &AppState,
-    request: Request,
+    headers: &HeaderMap,
     asker: &Principal,
     form: StandingForm,
     made: Result<(SessionToken, Session), AppError>,
@@ -213,10 +213,10 @@ async fn with_standing(
             let made = Some(Made { name: session.standing_name(), secret: secret.expose().to_owned() });
             (StatusCode::OK, StandingForm { made, ..StandingForm::default() })
         }
-        Err(error @ AppError::Unauthorized) => return pages::refusal(state, request, None, error).await,
+        Err(error @ AppError::Unauthorized) => return pages::refusal(state, headers, None, error),
         Err(error) => (pages::status_of(&error), StandingForm { error: Some(error.to_string()), ..form }),
     };
-    pages::render_my_sessions(state, request, status, asker, None, forms(form)).await
+    pages::render_my_sessions(state, headers, status, asker, None, forms(form))
 }
 
 /// POST `/account/columns`: remembers the shown columns.
@@ -237,19 +237,14 @@ pub async fn set_columns(
     let back = back(&form);
     let separator = if back.is_empty() { "" } else { "?" };
     let location = outcome.map(|()| format!("{}{separator}{back}", paths::SESSIONS));
-    Ok(answered(&state, bare, &asker, location).await)
+    Ok(answered(&state, bare.headers(), &asker, location))
 }
 
 /// Goes to the page that shows the outcome, or shows a page that says why not.
-async fn answered(
-    state: &AppState,
-    request: Request,
-    asker: &Principal,
-    location: Result<String, AppError>,
-) -> Response {
+fn answered(state: &AppState, headers: &HeaderMap, asker: &Principal, location: Result<String, AppError>) -> Response {
     match location {
         Ok(location) => Redirect::to(&location).into_response(),
-        Err(error) => pages::refusal(state, request, Some(asker), error).await,
+        Err(error) => pages::refusal(state, headers, Some(asker), error),
     }
 }
 

@@ -15,14 +15,13 @@ use app::{
 };
 use axum::{
     Extension,
-    body::Body,
     extract::{Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use leptos::{
     nonce::Nonce,
-    prelude::{Owner, RenderHtml, provide_context},
+    prelude::{Owner, RenderHtml},
 };
 use url::form_urlencoded;
 
@@ -33,22 +32,24 @@ use crate::{
     state::AppState,
 };
 
-/// Renders a page for a request.
-pub async fn render(state: &AppState, request: Request<Body>, status: StatusCode, page: PageData) -> Response {
+/// What a page depends on that is compressed where that is accepted.
+const VARY: &str = "Accept-Encoding, Cookie, Origin, Sec-Fetch-Site";
+
+/// Renders a page for whoever has sent these headers.
+pub fn render(state: &AppState, headers: &HeaderMap, status: StatusCode, page: PageData) -> Response {
     let nonce = Nonce::new();
-    let takes_gzip = compression::takes(request.headers(), "gzip");
+    let takes_gzip = compression::takes(headers, "gzip");
     let owner = Owner::new_root(None);
-    let html = owner.with(|| {
-        provide_context(state.backend());
-        provide_context(nonce.clone());
-        provide_context(assets::assets().clone());
-        provide_context(page);
-        shell::shell().to_html()
-    });
+    let html = owner.with(|| shell::shell(page, assets::assets(), &nonce).to_html());
     owner.unset_with_forced_cleanup();
-    let mut response = (status, Html(html)).into_response();
+    let mut response = if takes_gzip {
+        (status, [(header::CONTENT_ENCODING, "gzip"), (header::VARY, VARY)], Html(compression::gzip(&html)))
+            .into_response()
+    } else {
+        (status, Html(html)).into_response()
+    };
     state.policy.protect_page(&mut response, &nonce);
-    if takes_gzip { compression::gzip(response).await } else { response }
+    response
 }
 
 /// `/`: the page that the asker works with.
@@ -77,7 +78,7 @@ pub async fn sessions(
     });
     let page = match state.sessions.list(&asker, &query) {
         Ok(page) => page,
-        Err(error) => return refusal(&state, request, Some(&asker), error).await,
+        Err(error) => return refusal(&state, request.headers(), Some(&asker), error),
     };
     let ids = selected_ids(&parameters);
     let preview = match ids.as_slice() {
@@ -100,7 +101,7 @@ pub async fn sessions(
         page,
         confirm,
     };
-    render(&state, request, StatusCode::OK, PageData::Sessions(Box::new(data))).await
+    render(&state, request.headers(), StatusCode::OK, PageData::Sessions(Box::new(data)))
 }
 
 /// My Sessions.
@@ -116,7 +117,7 @@ pub async fn my_sessions(
         parameter(parameters, "changed")
             .map(|_| "Your password was changed; your other sessions have ended.".to_owned())
     };
-    render_my_sessions(&state, request, StatusCode::OK, &asker, notice, Default::default()).await
+    render_my_sessions(&state, request.headers(), StatusCode::OK, &asker, notice, Default::default())
 }
 
 /// The forms below My Sessions, and what they have done.
@@ -131,9 +132,9 @@ pub struct MySessionsForms {
 }
 
 /// Renders My Sessions with what its forms have done.
-pub async fn render_my_sessions(
+pub fn render_my_sessions(
     state: &AppState,
-    request: Request,
+    headers: &HeaderMap,
     status: StatusCode,
     asker: &Principal,
     notice: Option<String>,
@@ -145,13 +146,13 @@ pub async fn render_my_sessions(
         sessions: state.sessions.own(asker),
         current: asker.session_id,
         now: state.sessions.now(),
-        utc_offset: utc_offset(request.headers()),
+        utc_offset: utc_offset(headers),
         notice,
         app_password,
         client_token,
         password_error,
     };
-    render(state, request, status, PageData::MySessions(data)).await
+    render(state, headers, status, PageData::MySessions(data))
 }
 
 /// The sign-in page; an application that is none of ours is refused before anybody types a password. One who is signed in already goes where they wanted.
@@ -165,7 +166,7 @@ pub async fn sign_in(
     let text = |name| parameter(&parameters, name).unwrap_or_default();
     let (next, rd) = (text("next"), text("rd"));
     if let Err(error) = state.sign_in.redirects.application(&rd) {
-        return refusal(&state, request, None, error).await;
+        return refusal(&state, request.headers(), None, error);
     }
     if asker.is_some() && rd.is_empty() {
         return Redirect::to(&state.sign_in.redirects.within(&next)).into_response();
@@ -176,14 +177,14 @@ pub async fn sign_in(
     let locked = state.accounts.lock().map(|lock| AppError::Locked(lock.message).to_string());
     let notice = locked.or_else(|| reason_in_words(&reason).map(str::to_owned));
     let data = SignInData { notice, next, rd, ..sign_in_data(&state) };
-    render_sign_in(&state, request, StatusCode::OK, data).await
+    render_sign_in(&state, request.headers(), StatusCode::OK, data)
 }
 
 /// Renders the sign-in page, with the host it returns to.
-pub async fn render_sign_in(state: &AppState, request: Request, status: StatusCode, mut data: SignInData) -> Response {
+pub fn render_sign_in(state: &AppState, headers: &HeaderMap, status: StatusCode, mut data: SignInData) -> Response {
     let application = state.sign_in.redirects.application(&data.rd).ok().flatten();
     data.returns_to = application.and_then(|url| url.host_str().map(str::to_owned));
-    render(state, request, status, PageData::SignIn(data)).await
+    render(state, headers, status, PageData::SignIn(data))
 }
 
 /// A blank sign-in page of this server.
@@ -210,11 +211,11 @@ pub async fn not_found(
 ) -> Response {
     let asker = asker.map(|Extension(asker)| asker);
     let error = AppError::NotFound(format!("page {}", request.uri().path()));
-    refusal(&state, request, asker.as_ref(), error).await
+    refusal(&state, request.headers(), asker.as_ref(), error)
 }
 
 /// A page that says why not; the sign-in page to whoever has been signed out meanwhile.
-pub async fn refusal(state: &AppState, request: Request, asker: Option<&Principal>, error: AppError) -> Response {
+pub fn refusal(state: &AppState, headers: &HeaderMap, asker: Option<&Principal>, error: AppError) -> Response {
     if error == AppError::Unauthorized {
         return Redirect::to(&format!("{}?reason=ended", paths::SIGN_IN)).into_response();
     }
@@ -226,7 +227,7 @@ pub async fn refusal(state: &AppState, request: Request, asker: Option<&Principa
         viewer: asker.map(|asker| state.viewer(asker)),
         demo: state.demo,
     };
-    render(state, request, status, PageData::Message(data)).await
+    render(state, headers, status, PageData::Message(data))
 }
 
 /// An error as the sentence that it is on a page.

@@ -72,8 +72,6 @@ pub fn routes(state: AppState) -> Vec<Route> {
 }
 
 fn assemble(state: AppState) -> (Router, Vec<Route>) {
-    // Rendering spawns on this executor; a second call changes nothing.
-    _ = any_spawner::Executor::init_tokio();
     use Access::{Api, Client, Page, Public};
     let [introspect, read, end] = [Scope::Introspect, Scope::SessionsRead, Scope::SessionsDelete].map(Client);
     let mut routes = Routes { state: state.clone(), router: Router::new(), entries: Vec::new() };

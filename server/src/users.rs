@@ -32,8 +32,8 @@ pub async fn show(State(state): State<AppState>, Extension(asker): Extension<Pri
     let notice = parameter(&parameters, "done").and_then(|done| in_words(&done)).map(str::to_owned);
     let users = Users { notice, ..Users::default() };
     match page(&state, &asker, &parameters, users) {
-        Ok(page) => pages::render(&state, request, StatusCode::OK, page).await,
-        Err(error) => pages::refusal(&state, request, Some(&asker), error).await,
+        Ok(page) => pages::render(&state, request.headers(), StatusCode::OK, page),
+        Err(error) => pages::refusal(&state, request.headers(), Some(&asker), error),
     }
 }
 
@@ -58,7 +58,7 @@ pub async fn act(
             return Ok(Redirect::to(&format!("{}?{query}", paths::USERS)).into_response());
         }
         Err(error @ (AppError::Unauthorized | AppError::Forbidden)) => {
-            return Ok(pages::refusal(&state, bare, Some(&asker), error).await);
+            return Ok(pages::refusal(&state, bare.headers(), Some(&asker), error));
         }
         Err(error) => error,
     };
@@ -75,8 +75,8 @@ pub async fn act(
         _ => {}
     }
     Ok(match page(&state, &asker, &parameters, users) {
-        Ok(page) => pages::render(&state, bare, pages::status_of(&error), page).await,
-        Err(error) => pages::refusal(&state, bare, Some(&asker), error).await,
+        Ok(page) => pages::render(&state, bare.headers(), pages::status_of(&error), page),
+        Err(error) => pages::refusal(&state, bare.headers(), Some(&asker), error),
     })
 }
 

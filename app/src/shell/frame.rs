@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{avatar::avatar, message::message};
 use crate::{
-    app::App,
+    app::living,
     components::icon::icon,
     pages::{MessageData, PageData, Viewer},
     paths,
@@ -25,21 +25,21 @@ enum Here {
 }
 
 /// The page and what surrounds it. What comes alive of it is all that its `<main>` contains.
-pub(super) fn framed(page: &PageData) -> AnyView {
-    let app = view! { <App/> }.into_any();
-    match page {
-        PageData::SignIn(data) => alone(data.demo, app),
-        PageData::Sessions(data) => frame(&data.viewer, Here::Sessions, app),
-        PageData::MySessions(data) => frame(&data.viewer, Here::MySessions, app),
-        PageData::Users(data) => frame(&data.viewer, Here::Users, app),
+pub(super) fn framed(page: PageData) -> AnyView {
+    let (viewer, here) = match &page {
+        PageData::SignIn(data) => return alone(data.demo, living(page)),
         PageData::Message(MessageData { title, text, viewer, demo }) => {
             let message = message(title.clone(), text.clone());
-            match viewer {
+            return match viewer {
                 Some(viewer) => frame(viewer, Here::Elsewhere, message),
                 None => alone(*demo, message),
-            }
+            };
         }
-    }
+        PageData::Sessions(data) => (data.viewer.clone(), Here::Sessions),
+        PageData::MySessions(data) => (data.viewer.clone(), Here::MySessions),
+        PageData::Users(data) => (data.viewer.clone(), Here::Users),
+    };
+    frame(&viewer, here, living(page))
 }
 
 /// A page of someone who is signed in.

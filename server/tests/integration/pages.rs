@@ -1,6 +1,7 @@
 //! The pages as a browser without JavaScript sees them.
 
-use app::session::SessionType;
+use app::{pages::PageData, session::SessionType, wire};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::json;
 
 use crate::support::TestServer;
@@ -26,6 +27,53 @@ async fn the_first_rows_are_in_the_document() {
     assert!(!rows.contains("<!>"), "nobody hydrates rows");
     assert_eq!(rows.matches("datetime=\"2").count(), 2, "of columns that nobody sees there are no times");
     assert!(rows.contains("<td role=\"cell\" class=\"idle_timeout\"><time datetime=\"\" title=\"\"></time>"));
+}
+
+/// The messages that a document carries for the browser's half of the page.
+fn carried(document: &str) -> Vec<Vec<u8>> {
+    let begin = "<script type=\"text/plain\" id=\"page-data\">";
+    let blocks = document.split(begin).skip(1).map(|block| block.split_once("</script>").unwrap().0);
+    blocks.map(|text| BASE64_STANDARD.decode(text).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_comes_alive_carries_its_data() {
+    let is_built = !server::assets::assets().js.is_empty();
+    let server = TestServer::start().await;
+    let (anonymous, admin) = (server.anonymous(), server.admin().await);
+    for (asker, path, is_its) in [
+        (&anonymous, "/sign-in", (|page| matches!(page, PageData::SignIn(_))) as fn(&PageData) -> bool),
+        (&admin, "/reports/sessions", |page| matches!(page, PageData::Sessions(_))),
+        (&admin, "/account/sessions", |page| matches!(page, PageData::MySessions(_))),
+        (&admin, "/users", |page| matches!(page, PageData::Users(_))),
+    ] {
+        let carried = carried(&asker.open(path).await.text);
+        assert_eq!(carried.len(), usize::from(is_built), "{path}");
+        for message in carried {
+            assert!(is_its(&wire::decode(&message).unwrap()), "{path}");
+        }
+    }
+    assert!(!admin.open("/no/such/page").await.text.contains("<script"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_shown_once_and_not_carried() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for (path, form, word) in [
+        ("/account/app-passwords", "name=calendar&days=30", "Password"),
+        ("/account/client-tokens", "name=audit&days=30&scopes=sessions:read", "Token"),
+    ] {
+        let page = admin.submit(path, form).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        let after = page.text.split_once(&format!("<dt>{word}</dt>")).unwrap().1;
+        let secret = after.split_once("<code>").unwrap().1.split_once('<').unwrap().0;
+        assert!(secret.len() > 40, "{secret}");
+        for message in carried(&page.text) {
+            assert!(!String::from_utf8_lossy(&message).contains(secret), "{path}");
+        }
+        assert!(!admin.open("/account/sessions").await.text.contains(secret));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

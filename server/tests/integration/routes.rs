@@ -130,15 +130,27 @@ fn assert_protected(path: &str, answer: &Answer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_page_has_its_own_nonce_and_its_scripts_carry_it() {
     let server = TestServer::start().await;
-    let (one, other) = (server.anonymous().open("/sign-in").await, server.anonymous().open("/sign-in").await);
+    let admin = server.admin().await;
     let nonce = |answer: &Answer| {
         let policy = answer.header("content-security-policy").to_owned();
         policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned()
     };
-    assert_ne!(nonce(&one), nonce(&other));
-    for script in one.text.split("<script").skip(1) {
-        let tag = script.split('>').next().unwrap();
-        assert!(tag.contains(&format!("nonce=\"{}\"", nonce(&one))), "<script{tag}>");
+    let is_built = !server::assets::assets().js.is_empty();
+    let (anonymous, mut nonces) = (server.anonymous(), Vec::new());
+    for (asker, path) in
+        [(&anonymous, "/sign-in"), (&admin, "/reports/sessions"), (&admin, "/account/sessions"), (&admin, "/users")]
+    {
+        let page = asker.open(path).await;
+        let tags = page.text.split("<script").skip(1).map(|script| script.split('>').next().unwrap());
+        // What is not run needs none.
+        let run: Vec<_> = tags.filter(|tag| !tag.contains("type=\"text/plain\"")).collect();
+        assert_eq!(run.len(), usize::from(is_built), "{path}");
+        for tag in run {
+            assert!(tag.contains(&format!("nonce=\"{}\"", nonce(&page))), "{path}: <script{tag}>");
+        }
+        assert!(!page.text.contains("style=\""), "inline styles are refused by the policy");
+        nonces.push(nonce(&page));
     }
-    assert!(!one.text.contains("style=\""), "inline styles are refused by the policy");
+    nonces.dedup();
+    assert_eq!(nonces.len(), 4);
 }
