@@ -17,6 +17,9 @@ use tokio::{
 
 /// How long a tab may take to read what it is sent.
 const READ_PATIENCE: Duration = Duration::from_secs(5);
+/// The most that the system holds of what it has not begun to send to a tab, and what it has begun: it would take some
+/// megabytes, and a tab that does not read would get frames of long ago before the newest.
+const MOST_HELD: u32 = 16 * 1_024;
 /// The most that waits for a tab beside the rest of a frame: answers to its own pings, and what its task says.
 const MOST_UNSENT: usize = 256 * 1_024;
 
@@ -49,6 +52,11 @@ impl Unsent {
 
 impl Outlet {
     pub(super) fn new(stream: TcpStream) -> Self {
+        // Where the system does not know of it, a slow tab is some seconds behind.
+        #[cfg(target_os = "linux")]
+        if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(MOST_HELD) {
+            tracing::debug!("the system may hold more than {MOST_HELD} bytes for a tab: {error}");
+        }
         Self { stream, unsent: Mutex::default(), stuck: Notify::new() }
     }
 
@@ -238,6 +246,18 @@ mod tests {
         let mut newest = [0; 10];
         reader.read_exact(&mut newest).await.unwrap();
         assert_eq!(&newest, b"the newest");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn whoever_does_not_read_finds_few_frames_of_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let narrow = tokio::net::TcpSocket::new_v4().unwrap();
+        narrow.set_recv_buffer_size(4 * 1_024).unwrap();
+        let _reader = narrow.connect(listener.local_addr().unwrap()).await.unwrap();
+        let outlet = Outlet::new(listener.accept().await.unwrap().0);
+        let frames = (0..1_000).take_while(|_| outlet.offer(&[7; 6_000])).count();
+        assert!(frames < 20, "{frames} frames of 6 kB were taken");
     }
 
     #[tokio::test]
