@@ -7,7 +7,7 @@ mod model;
 
 use std::{collections::BTreeSet, future::poll_fn, sync::Arc, time::Duration};
 
-pub use self::model::any_history_agrees_with_a_model;
+pub use self::model::{any_history_agrees_with_a_model, any_history_of_a_crowd_agrees_with_a_model};
 use super::{
     Client, Lifetime, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash,
     column::Column,

@@ -88,6 +88,11 @@ fn any_history_agrees_with_a_model() {
 }
 
 #[test]
+fn any_history_of_a_crowd_agrees_with_a_model() {
+    conformance::any_history_of_a_crowd_agrees_with_a_model(&memory);
+}
+
+#[test]
 fn any_history_on_a_file_agrees_with_a_model() {
     let files = Files::default();
     conformance::any_history_agrees_with_a_model(&|| files.store());

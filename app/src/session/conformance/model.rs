@@ -35,10 +35,24 @@ use crate::{
 /// After each step of a random history, list, counts, previews and checks are those of a sorted map. Blocks its thread,
 /// which must be no thread of an asynchronous runtime.
 pub fn any_history_agrees_with_a_model(fresh: Fresh<'_>) {
-    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
-    let outcome = runner.run(&vec(step(), 1..60), |steps| {
+    run(48, (Just(Vec::new()), vec(step(), 1..60)), fresh);
+}
+
+/// The same where there are more sessions than fit into one word of bits, or into one block of an order.
+pub fn any_history_of_a_crowd_agrees_with_a_model(fresh: Fresh<'_>) {
+    run(12, (vec(one_of_a_crowd(), 1_000..1_600), vec(step(), 1..40)), fresh);
+}
+
+/// Takes histories of so many sessions that are there at first, and the steps that follow.
+fn run(cases: u32, histories: impl Strategy<Value = (Vec<NewSession>, Vec<Step>)>, fresh: Fresh<'_>) {
+    let config = Config { cases, max_shrink_iters: 500, failure_persistence: None, ..Config::default() };
+    let outcome = TestRunner::new(config).run(&histories, |(first, steps)| {
         let (store, mut model) = (fresh(), Model::default());
         block_on(async {
+            for (index, session) in first.into_iter().enumerate() {
+                model.elapsed = Duration::from_millis(index as u64 * 300);
+                model.create(&*store, session).await;
+            }
             for step in steps {
                 model.take(&*store, step).await;
             }
@@ -71,27 +85,6 @@ fn step() -> impl Strategy<Value = Step> {
         ["10.20.1.4", "9.8.7.6", "::1", "2001:db8::beef"].map(|text| text.parse::<IpAddr>().expect("an address"));
     let agent = ["", "curl/8.14", "Mozilla/5.0 Firefox/147.0", "mozilla/5.0 firefox/147.0"];
     let server = ["keep-01", "Keep-2"];
-    let words = [
-        "",
-        "",
-        "anna",
-        "AN",
-        "émile",
-        "10.20",
-        "beef",
-        "rest",
-        "firefox keep",
-        "anna zzz",
-        "user:anna -type:rest",
-        "user=anna",
-        "-user=ANNA",
-        "ip:10.0.0.0/8 -agent:curl",
-        "-10.20 server:KEEP-01",
-        "idle>1m",
-        "idle<17m agent:firefox",
-        "age>1h -user:zzz",
-        "-\"rest api\" ip:2001:db8::/32",
-    ];
     let kind = || select(SessionType::ALL.to_vec());
     let session =
         (select(USERS.to_vec()), kind(), select(address.to_vec()), select(server.to_vec()), select(agent.to_vec()))
@@ -106,15 +99,16 @@ fn step() -> impl Strategy<Value = Step> {
                 standing: None,
             });
     let filter = || {
-        (weighted(0.3, kind()), select(words.to_vec()))
-            .prop_map(|(session_type, words)| Filter { session_type, search: words.to_owned() })
+        (weighted(0.3, kind()), vec(term(), 0..4))
+            .prop_map(|(session_type, terms)| Filter { session_type, search: terms.join(" ") })
     };
     let spare = || weighted(0.5, Just("root"));
     let which = || vec(any::<usize>(), 0..6);
     let activity = prop_oneof![Just(Activity::User), Just(Activity::Background)];
     let sort =
         (select(Column::ALL.to_vec()), any::<bool>()).prop_map(|(column, descending)| Sort { column, descending });
-    let query = (filter(), sort, 0..20_u64, 0..20_u32).prop_map(|(filter, sort, first, limit)| SessionQuery {
+    let first = prop_oneof![0..20_u64, 0..1_700_u64];
+    let query = (filter(), sort, first, 0..70_u32).prop_map(|(filter, sort, first, limit)| SessionQuery {
         filter,
         sort,
         first,
@@ -133,6 +127,50 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Someone with a name, an address and a client that few others have.
+fn one_of_a_crowd() -> impl Strategy<Value = NewSession> {
+    (0..200_u32, any::<u16>(), select(SessionType::ALL.to_vec()), 0..30_u32).prop_map(
+        |(user, host, session_type, client)| {
+            let [third, fourth] = host.to_be_bytes();
+            NewSession {
+                token_hash: token(0),
+                username: format!("user-{user}").into(),
+                session_type,
+                client: Client::new(IpAddr::from([10, 20, third % 8, fourth]), &format!("client/{client}")),
+                server_name: if client % 3 == 0 { "keep-01" } else { "Keep-2" }.into(),
+                created_at: START,
+                asker: None,
+                standing: None,
+            }
+        },
+    )
+}
+
+/// A term of a search, of every kind.
+fn term() -> impl Strategy<Value = String> {
+    let word = || {
+        select(vec!["anna", "AN", "émile", "r-1", "10.20", "beef", "rest", "firefox", "keep", "\"rest api\"", "zzz"])
+    };
+    let column = select(vec!["", "user:", "agent:", "server:"]);
+    let name = prop_oneof![
+        select(USERS.to_vec()).prop_map(str::to_owned),
+        (0..200_u32).prop_map(|user| format!("USER-{user}"))
+    ];
+    let network = (0..8_u8, 8..33_u32).prop_map(|(third, prefix)| format!("ip:10.20.{third}.4/{prefix}"));
+    let time = (select(vec!["idle", "age"]), select(vec!['<', '>']), 0..400_u32)
+        .prop_map(|(what, than, seconds)| format!("{what}{than}{seconds}s"));
+    let condition = prop_oneof![
+        4 => (column, word()).prop_map(|(column, word)| format!("{column}{word}")),
+        1 => name.prop_map(|name| format!("user={name}")),
+        2 => network,
+        1 => Just("ip:2001:db8::/32".to_owned()),
+        1 => select(vec!["type:rest", "type:browser", "type:other"]).prop_map(str::to_owned),
+        2 => time,
+    ];
+    (any::<bool>(), condition)
+        .prop_map(|(excluded, condition)| if excluded { format!("-{condition}") } else { condition })
+}
+
 /// What a store should hold.
 #[derive(Default)]
 struct Model {
@@ -147,12 +185,7 @@ impl Model {
     async fn take(&mut self, store: &dyn SessionStore, step: Step) {
         let now = self.now();
         match step {
-            Step::Create(session) => {
-                let token_hash = token(self.known.len() as u64);
-                let session = create(store, NewSession { token_hash, created_at: now, ..session }).await;
-                self.known.push((session.id, token_hash));
-                self.live.insert(session.id, session);
-            }
+            Step::Create(session) => self.create(store, session).await,
             Step::Check(which, activity) => {
                 let (id, token) = self.pick(which);
                 let session = self.live.get_mut(&id).filter(|session| !has_expired(session, now));
@@ -194,6 +227,13 @@ impl Model {
             Step::List(query) => self.compare(store, &query),
         }
         self.compare(store, &SessionQuery { limit: MAX_LIMIT, ..SessionQuery::default() });
+    }
+
+    async fn create(&mut self, store: &dyn SessionStore, session: NewSession) {
+        let token_hash = token(self.known.len() as u64);
+        let session = create(store, NewSession { token_hash, created_at: self.now(), ..session }).await;
+        self.known.push((session.id, token_hash));
+        self.live.insert(session.id, session);
     }
 
     /// Deletes a selection that means these sessions, looking at the preview first.
