@@ -207,7 +207,7 @@ fn measure(conditions: &Conditions, only: &[Part]) -> anyhow::Result<()> {
         full.with(|store| front::measure(conditions, store, &mut report))?;
     }
     if is_asked(Part::Live) {
-        full.with(|store| live::measure(conditions, store, &mut report))?;
+        full.with(|store| live::measure(conditions, &full, store, &mut report))?;
     }
     if is_asked(Part::Starts) {
         start::after_kill(conditions, &full, &mut report)?;

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::ensure;
 use app::session::{
+    query::Filter,
     selection::{Selection, grouped},
     store::{Activity, Deletion, EndReason, SessionStore},
 };
@@ -29,13 +30,17 @@ use crate::{
 /// How many are deleted at most, and which part of all sessions at most.
 const AT_MOST: u64 = 100_000;
 const PART: u64 = 10;
+/// How many else, by their ids. They are of those that the many leave.
+const OTHERS: [u64; 3] = [1, 100, 10_000];
+/// Of ten numbers that follow each other, the one that these have.
+const LEFT: u64 = 9;
 
 /// How long checks are timed before a delete, and from its call on: while they go on, so does the purge.
 const IDLE: Duration = Duration::from_secs(2);
 const MEANWHILE: Duration = Duration::from_secs(10);
 
-/// Reports a delete of many sessions by their ids, and what checks of another session notice of it. Every round deletes
-/// others, and begins when the rows of the round before have been purged from the disk.
+/// Reports deletes by ids and by a filter, and what checks of another session notice of the largest. Every round deletes
+/// others; those that checks are timed beside begin when the rows of the round before have been purged from the disk.
 pub(crate) fn measure(
     conditions: &Conditions,
     full: &FullStore,
@@ -53,7 +58,7 @@ pub(crate) fn measure(
         let client = Steady::start(servers.real(), "/forward-auth", &servers.token)?;
         thread::sleep(IDLE);
         let begun = nanos_now();
-        let value = delete(conditions, full, store, &chosen)?;
+        let value = delete(conditions, store, by_ids(full, &chosen), &chosen)?;
         let acknowledged = nanos_now();
         thread::sleep(MEANWHILE);
         let waits = client.stop()?;
@@ -63,16 +68,44 @@ pub(crate) fn measure(
         rounds.push(Pair { value, floor: floor.delete(&chosen)? });
     }
     servers.stop(conditions);
+    for others in OTHERS.into_iter().filter(|others| others * PART <= count) {
+        let mut rounds = Vec::new();
+        for round in 0..u64::from(conditions.rounds) {
+            let first = others * PART * (round + 1);
+            let chosen: Vec<_> = (first..first + others * PART).filter(|number| number % PART == LEFT).collect();
+            let value = delete(conditions, store, by_ids(full, &chosen), &chosen)?;
+            rounds.push(Pair { value, floor: floor.delete(&chosen)? });
+        }
+        report.compare(format!("delete {} at once", grouped(others)), Unit::Seconds, &rounds);
+    }
     report.compare(format!("delete {} at once", grouped(count)), Unit::Seconds, &rounds);
+    let mut rounds = Vec::new();
+    let is_there = |number: &u64| {
+        store.check(&population::token(*number), &LIFETIMES, conditions.now, Activity::Background).is_some()
+    };
+    for numbers in
+        (0..conditions.sessions).collect::<Vec<_>>().chunks((count * 2) as usize).take(conditions.rounds as usize)
+    {
+        let chosen: Vec<_> = numbers.iter().copied().filter(is_there).collect();
+        let Some(last) = numbers.last() else { continue };
+        let as_of = full.ids[*last as usize];
+        let selection = Selection::Matching { filter: Filter::default(), as_of, at: None, except: Vec::new() };
+        let value = delete(conditions, store, selection, &chosen)?;
+        rounds.push(Pair { value, floor: floor.delete(&chosen)? });
+    }
+    report.compare(format!("delete some {} by a filter", grouped(count)), Unit::Seconds, &rounds);
     report.compare("checks over HTTP for ten seconds from the call, p99", Unit::Seconds, &checks);
     report.state("checks over HTTP until the acknowledgement, longest", Unit::Seconds, &longest);
     Ok(())
 }
 
-/// Deletes the sessions of these numbers. None of their tokens may be good from the acknowledgement on.
-fn delete(conditions: &Conditions, full: &FullStore, store: &RedbStore, chosen: &[u64]) -> anyhow::Result<f64> {
-    let ids = chosen.iter().map(|index| full.ids[*index as usize]).collect();
-    let deletion = Deletion::new(Selection::Ids(ids), EndReason::Deleted, conditions.now);
+fn by_ids(full: &FullStore, chosen: &[u64]) -> Selection {
+    Selection::Ids(chosen.iter().map(|index| full.ids[*index as usize]).collect())
+}
+
+/// Deletes a selection, which is the sessions of these numbers. None of their tokens may be good from the acknowledgement on.
+fn delete(conditions: &Conditions, store: &RedbStore, selection: Selection, chosen: &[u64]) -> anyhow::Result<f64> {
+    let deletion = Deletion::new(selection, EndReason::Deleted, conditions.now);
     let start = Instant::now();
     let outcome = conditions.runtime.block_on(store.delete(deletion))?;
     let seconds = start.elapsed().as_secs_f64();

@@ -18,6 +18,7 @@ use server::{clock::SystemClock, store::RedbStore};
 
 use crate::{
     conditions::Conditions,
+    full_store::FullStore,
     http::Servers,
     population::Population,
     process,
@@ -38,7 +39,8 @@ struct Scene {
     /// Parts of the list that they show, and whether these are spread over the list, or each is the one below.
     parts: u32,
     spread: bool,
-    /// Whether they hold the order of their part.
+    /// Whether they hold the order of their part. Half of the changes are then to sessions that are there: rows that are
+    /// held change only by those.
     held: bool,
     changes_per_second: u32,
     /// Tabs that do not read.
@@ -62,9 +64,14 @@ const SCENES: [Scene; 9] = [
 const STALLED: Scene = Scene { stalled: 100, ..THOUSAND };
 
 /// Reports the cost of a frame, and the time from a change to its frame.
-pub(crate) fn measure(conditions: &Conditions, store: &RedbStore, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn measure(
+    conditions: &Conditions,
+    full: &FullStore,
+    store: &RedbStore,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let servers = Servers::start(conditions, store)?;
-    let stage = Stage { conditions, store, servers: &servers };
+    let stage = Stage { conditions, ids: &full.ids, store, servers: &servers };
     let played = stage.play(report);
     servers.stop(conditions);
     played
@@ -72,6 +79,7 @@ pub(crate) fn measure(conditions: &Conditions, store: &RedbStore, report: &mut R
 
 struct Stage<'a> {
     conditions: &'a Conditions,
+    ids: &'a [SessionId],
     store: &'a RedbStore,
     servers: &'a Servers,
 }
@@ -83,6 +91,9 @@ struct Round {
     bytes_each: f64,
     frames_of_a_tab: f64,
     grown: f64,
+    /// Bytes on the way to a tab that does not read, and those that one was sent that does.
+    waiting: f64,
+    sent: f64,
 }
 
 impl Stage<'_> {
@@ -106,6 +117,8 @@ impl Stage<'_> {
         let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<_>>();
         report.state(name("change to frame of the others, p99"), Unit::Seconds, &of(|round| round.late));
         report.state(name("memory grown"), Unit::Bytes, &of(|round| round.grown));
+        report.state(name("waits for each of them"), Unit::Bytes, &of(|round| round.waiting));
+        report.state(name("sent to each of the others"), Unit::Bytes, &of(|round| round.sent));
         Ok(())
     }
 
@@ -115,7 +128,7 @@ impl Stage<'_> {
 
     fn round(&self, scene: Scene) -> anyhow::Result<Round> {
         let Scene { tabs, parts, spread, held, changes_per_second, stalled } = scene;
-        let (alone, _) = self.cpu_of_changes(changes_per_second)?;
+        let (alone, _) = self.cpu_of_changes(changes_per_second, held)?;
 
         let mut child = Tabs::open(self.servers.real(), &self.servers.token, tabs, |command| {
             command.args(["--sessions", &self.conditions.sessions.to_string()]);
@@ -125,7 +138,7 @@ impl Stage<'_> {
         })?;
         process::settle()?;
         let memory = process::resident_bytes()?;
-        let (watched, made) = self.cpu_of_changes(changes_per_second)?;
+        let (watched, made) = self.cpu_of_changes(changes_per_second, held)?;
         let grown = process::resident_bytes()?.saturating_sub(memory) as f64;
         let received = child.close()?;
         ensure!(received.frames > 0, "{tabs} tabs have received no frame");
@@ -142,13 +155,15 @@ impl Stage<'_> {
             bytes_each,
             frames_of_a_tab: received.frames as f64 / readers / WATCHED.as_secs_f64(),
             grown,
+            waiting: received.waiting as f64 / f64::from(stalled.max(1)),
+            sent: received.bytes as f64 / readers,
         })
     }
 
     /// Makes changes for a while: the CPU time until all is quiet, and the revision of each and when it was durable.
-    fn cpu_of_changes(&self, a_second: u32) -> anyhow::Result<(Duration, Vec<(u64, u64)>)> {
+    fn cpu_of_changes(&self, a_second: u32, half_are_touches: bool) -> anyhow::Result<(Duration, Vec<(u64, u64)>)> {
         let before = process::cpu_time()?;
-        let (ids, made) = self.conditions.runtime.block_on(self.change(a_second))?;
+        let (ids, made) = self.conditions.runtime.block_on(self.change(a_second, half_are_touches))?;
         std::thread::sleep(GRACE);
         let spent = process::cpu_time()?.saturating_sub(before);
         let deletion = Deletion::new(Selection::Ids(ids), EndReason::Deleted, SystemClock::default().now());
@@ -157,10 +172,11 @@ impl Stage<'_> {
         Ok((spent, made))
     }
 
-    /// Signs sessions in, at the top of the list: every part of it moves.
-    async fn change(&self, a_second: u32) -> anyhow::Result<(Vec<SessionId>, Vec<(u64, u64)>)> {
+    /// Signs sessions in, at the top of the list: every part of it moves. Or as many of those as sessions all over the list are
+    /// used.
+    async fn change(&self, a_second: u32, half_are_touches: bool) -> anyhow::Result<(Vec<SessionId>, Vec<(u64, u64)>)> {
         let beats = (WATCHED.as_millis() / BEAT.as_millis()) as u32;
-        let all = a_second * WATCHED.as_secs() as u32;
+        let all = a_second * WATCHED.as_secs() as u32 / if half_are_touches { 2 } else { 1 };
         let clock = SystemClock::default();
         let population = Population::new(self.conditions.sessions, self.conditions.now);
         let (mut ids, mut made) = (Vec::new(), Vec::new());
@@ -174,6 +190,11 @@ impl Stage<'_> {
                 self.store.create(NewSession { created_at: clock.now(), ..session })
             });
             let created = try_join_all(new).await?;
+            if half_are_touches {
+                for touched in created.iter().filter_map(|new| self.somewhere(new.id.0)) {
+                    self.store.touch(touched, clock.now());
+                }
+            }
             if !created.is_empty() {
                 made.push((self.store.revision().0, nanos_now()));
                 ids.extend(created.into_iter().map(|session| session.id));
@@ -181,6 +202,12 @@ impl Stage<'_> {
             tokio::time::sleep_until((start + BEAT * beat).into()).await;
         }
         Ok((ids, made))
+    }
+
+    /// One of the sessions that were there at first, far from that of the number before.
+    fn somewhere(&self, number: u64) -> Option<SessionId> {
+        let place = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % self.ids.len().max(1) as u64;
+        self.ids.get(place as usize).copied()
     }
 
     /// The CPU time of a write of so many bytes, in seconds, when so many sockets are written to as often as with frames.

@@ -1,7 +1,7 @@
 //! How long a store takes to open, and how much memory, in a process that does nothing else.
 
 use std::{
-    env,
+    env, fs,
     io::{self, BufRead, BufReader, Write},
     os::unix::process::ExitStatusExt,
     path::Path,
@@ -37,21 +37,26 @@ const BATCHES: u64 = 10_000;
 /// SIGKILL, which no process can catch.
 const KILL: i32 = 9;
 
+/// The list as it is looked at: by each column, and searched.
+const LOOKS: [&str; 4] = ["sort=username", "sort=-address", "sort=user_agent", "q=firefox+10.20+-type%3Arest"];
+
 /// Reports memory, and the start after the store was closed.
 pub(crate) fn after_closing(conditions: &Conditions, full: &FullStore, report: &mut Report) -> anyhow::Result<()> {
-    let (mut memory, mut starts) = (Vec::new(), Vec::new());
+    let (mut memory, mut resident, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..conditions.rounds {
         let opened = open_in_child(&full.data_dir)?;
         ensure!(opened.sessions == conditions.sessions, "{} sessions after a restart", opened.sessions);
         memory.push(opened.bytes as f64 / conditions.sessions as f64);
+        resident.push(opened.resident as f64);
         starts.push(Pair { value: opened.seconds, floor: floor::read_through(&full.data_dir)? });
     }
     report.state("memory, by session", Unit::Bytes, &memory);
+    report.state("memory of the process that has opened, sorted and searched it", Unit::Bytes, &resident);
     report.compare("start", Unit::Seconds, &starts);
     Ok(())
 }
 
-/// Reports the start after the process before was killed.
+/// Reports the start after the process before was killed, beside redb's own repair of the same file, its checksums checked.
 pub(crate) fn after_kill(conditions: &Conditions, full: &FullStore, report: &mut Report) -> anyhow::Result<()> {
     let mut starts = Vec::new();
     let mut sessions = conditions.sessions;
@@ -59,13 +64,33 @@ pub(crate) fn after_kill(conditions: &Conditions, full: &FullStore, report: &mut
         // Numbers that no session has had, so that no token occurs twice.
         let first = conditions.sessions + round * BATCHES * SIDE_BY_SIDE;
         sessions += crash(&full.data_dir, first)?;
+        let floor = repair(&full.data_dir, &conditions.path("repaired"))?;
         let opened = open_in_child(&full.data_dir)?;
         ensure!(opened.sessions >= sessions, "{} of {sessions} sessions after kill -9", opened.sessions);
         sessions = opened.sessions;
-        starts.push(Pair { value: opened.seconds, floor: floor::read_through(&full.data_dir)? });
+        starts.push(Pair { value: opened.seconds, floor });
     }
     report.compare("start after kill -9", Unit::Seconds, &starts);
     Ok(())
+}
+
+/// How long redb takes to open a copy of the store, in seconds: it repairs what was not closed, and looks for damage.
+fn repair(data_dir: &Path, copies: &Path) -> anyhow::Result<f64> {
+    fs::create_dir_all(copies)?;
+    let mut seconds = 0.0;
+    for entry in fs::read_dir(data_dir)? {
+        let entry = entry?;
+        let copy = copies.join(entry.file_name());
+        if fs::copy(entry.path(), &copy)? > 0 {
+            let start = Instant::now();
+            let database = redb::Builder::new().set_check_integrity_on_open(true).open(&copy);
+            let database = database.context("repairing a copy of the store")?;
+            seconds += start.elapsed().as_secs_f64();
+            drop(database);
+        }
+        fs::remove_file(copy)?;
+    }
+    Ok(seconds)
 }
 
 /// What a process says that has opened a store.
@@ -77,6 +102,8 @@ struct Opened {
     seconds: f64,
     /// What it has grown by.
     bytes: u64,
+    /// What it has after [`LOOKS`].
+    resident: u64,
 }
 
 fn open_in_child(data_dir: &Path) -> anyhow::Result<Opened> {
@@ -94,8 +121,13 @@ pub(crate) fn open(data_dir: &Path) -> anyhow::Result<()> {
     let sessions = store.list(&SessionQuery::default(), &Lifetimes::default(), Timestamp::default()).total;
     let seconds = start.elapsed().as_secs_f64();
     let bytes = process::resident_bytes()?.saturating_sub(before);
+    for look in LOOKS {
+        let query = SessionQuery::parse(look)?;
+        store.list(&query, &Lifetimes::default(), SystemClock::default().now());
+    }
+    let resident = process::resident_bytes()?;
     store.close()?;
-    println!("{}", serde_json::to_string(&Opened { sessions, seconds, bytes })?);
+    println!("{}", serde_json::to_string(&Opened { sessions, seconds, bytes, resident })?);
     Ok(())
 }
 

@@ -36,6 +36,8 @@ use crate::{events::Events, peer::EventStream, pinned};
 
 /// The longest wait for the first frame of a tab, and for the last.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What is on the way to a tab arrives without a pause of this length.
+const AT_ONCE: Duration = Duration::from_millis(200);
 /// How often it is looked whether all have heard.
 const LOOK: Duration = Duration::from_millis(10);
 /// How much a tab reads at once.
@@ -83,6 +85,8 @@ pub(crate) struct Received {
     pub(crate) frames: u64,
     /// Their bytes.
     pub(crate) bytes: u64,
+    /// The bytes that were on the way to tabs that did not read, when the others had heard all.
+    pub(crate) waiting: u64,
     /// For each tab that reads: what each frame knows of, a revision or the number of new sessions, and when it came.
     pub(crate) arrivals: Vec<Vec<(u64, u64)>>,
 }
@@ -223,9 +227,11 @@ async fn watch(arguments: &TabsArgs) -> anyhow::Result<Received> {
         tabs.push(Tab::open(arguments, number).await?);
     }
     let stalled = tabs.split_off(tabs.len() - arguments.stalled as usize);
-    let received = hear(tabs).await;
-    drop(stalled);
-    received
+    let mut received = hear(tabs).await?;
+    for tab in stalled {
+        received.waiting += tab.waiting().await;
+    }
+    Ok(received)
 }
 
 async fn listen(stream: &EventStream, tabs: u32) -> anyhow::Result<Received> {
@@ -290,6 +296,22 @@ impl Tab {
             bail!("a tab was closed")
         };
         tokio::time::timeout(PATIENCE, first).await.context("a tab without a first frame")?
+    }
+}
+
+impl Tab {
+    /// How many bytes have arrived, or are on the way, that it has not read. What comes later is none of them.
+    async fn waiting(self) -> u64 {
+        let mut stream = self.socket.into_inner();
+        let (mut buffer, mut waiting) = (vec![0; 1 << 20], 0);
+        while let Ok(read) = tokio::time::timeout(AT_ONCE, stream.read(&mut buffer)).await {
+            match read {
+                // The server has given it up.
+                Ok(0) | Err(_) => break,
+                Ok(read) => waiting += read as u64,
+            }
+        }
+        waiting
     }
 }
 
