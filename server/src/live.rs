@@ -5,6 +5,7 @@
 
 mod at_once;
 mod frame;
+mod heartbeat;
 mod held_order;
 pub mod hub;
 mod outlet;
@@ -46,8 +47,6 @@ use self::{
 };
 use crate::{serve, state::AppState};
 
-/// How often the tab is told that the link is alive, unless it has been told something else.
-const TICK: Duration = Duration::from_secs(2);
 /// How often the tab is asked whether it is there.
 const PING: Duration = Duration::from_secs(15);
 /// How long a tab may take to answer that its socket closes.
@@ -115,6 +114,7 @@ enum Over {
 impl Tab {
     async fn new(state: AppState, asker: Principal, stream: TcpStream, read: Vec<u8>) -> Self {
         let outlet = Arc::new(Outlet::new(stream));
+        state.hub.heartbeat.keep_alive(&outlet);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -142,7 +142,6 @@ impl Tab {
 
     async fn until_over(&mut self) -> Over {
         let mut ended = self.state.store.watch_end(self.asker.session_id);
-        let mut tick = tokio::time::interval(TICK);
         let mut ping = tokio::time::interval(PING);
         let shutdown = self.state.shutdown.clone();
         let mut heard_at = Instant::now();
@@ -159,12 +158,6 @@ impl Tab {
                     self.hear(message).await
                 }
                 drained = self.outlet.drained() => self.go_on(drained),
-                _ = tick.tick() => {
-                    if !self.outlet.has_spoken() {
-                        self.tick();
-                    }
-                    Ok(())
-                }
                 _ = ping.tick() => {
                     self.outlet.send(&websocket::ping());
                     if heard_at.elapsed() > SILENCE { Err(Over::Gone) } else { Ok(()) }
@@ -279,12 +272,8 @@ impl Tab {
         place.open();
         self.place = Some(place);
         // A frame that others share may be old; the clock must not be.
-        self.tick();
-        Ok(())
-    }
-
-    fn tick(&self) {
         self.say(&ServerMessage::Tick(self.state.sessions.now()));
+        Ok(())
     }
 
     fn say(&self, message: &ServerMessage) {

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     at_once::{AtOnce, head},
     frame::{KeptReading, Messages},
+    heartbeat::Heartbeat,
     held_order::{HeldOrder, KeptRows},
     outlet::Outlet,
     rounds::Rounds,
@@ -60,6 +61,7 @@ pub struct LiveHub {
     views: Mutex<Views>,
     /// Nobody looks any more at one of the views that are read at once.
     left: Arc<Notify>,
+    pub(super) heartbeat: Arc<Heartbeat>,
     kept_rows: KeptRows,
     at_once: Arc<AtOnce>,
     /// What tells rows apart of views that are not read at once.
@@ -82,6 +84,7 @@ impl LiveHub {
     pub fn new(sessions: Arc<Sessions>, store: RedbStore, tasks: TaskTracker) -> Self {
         let at_once = Arc::new(AtOnce::new(sessions.clone(), store.clone()));
         Self {
+            heartbeat: Arc::new(Heartbeat::new(sessions.clone())),
             sessions,
             store,
             tasks,

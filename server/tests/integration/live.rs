@@ -132,6 +132,30 @@ async fn sign_ins_touches_and_deletes_reach_an_open_tab() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tab_that_nothing_happens_to_is_told_that_the_link_is_there() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let address = listen(&server).await;
+    // The second tab comes when there has been none for a while.
+    for _ in 0..2 {
+        let mut socket = open(address, &admin).await;
+        say(&mut socket, &ClientMessage::Watch(everything())).await;
+        let mut ticks = 0;
+        // One comes with the view.
+        while ticks < 2 {
+            let next = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("a sign in time");
+            if let Message::Binary(message) = next.unwrap().unwrap()
+                && let ServerMessage::Tick(_) = wire::decode(&message).unwrap()
+            {
+                ticks += 1;
+            }
+        }
+        drop(socket);
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_held_view_keeps_its_rows_and_counts_what_is_new() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
