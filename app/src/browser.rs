@@ -162,13 +162,23 @@ pub(crate) fn post(
         request.set_method("POST");
         request.set_headers(&headers);
         request.set_body(&Uint8Array::from(body.as_slice()));
-        let abort = AbortOnDrop(AbortController::new().ok()?);
-        request.set_signal(Some(&abort.0.signal()));
-        let response = JsFuture::from(window().fetch_with_str_and_init(path, &request)).await.ok()?;
-        let response: Response = response.unchecked_into();
+        let (response, _abort) = fetch(path, &request).await?;
         let body = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
         Some((response.status(), Uint8Array::new(&body).to_vec()))
     })
+}
+
+/// Whether there is a server that answers.
+pub(crate) async fn is_there() -> bool {
+    fetch(paths::HEALTH, &RequestInit::new()).await.is_some_and(|(response, _)| response.status() < 500)
+}
+
+/// The beginning of an answer, and what ends the request when it is dropped.
+async fn fetch(path: &str, request: &RequestInit) -> Option<(Response, AbortOnDrop)> {
+    let abort = AbortOnDrop(AbortController::new().ok()?);
+    request.set_signal(Some(&abort.0.signal()));
+    let response = JsFuture::from(window().fetch_with_str_and_init(path, request)).await.ok()?;
+    Some((response.unchecked_into(), abort))
 }
 
 /// Moves the focus without scrolling.

@@ -18,6 +18,8 @@ pub const FORWARD_AUTH: &str = "/forward-auth";
 pub const API_SESSIONS: &str = "/api/v1/sessions";
 /// Where an application asks about a token that it was shown (RFC 7662).
 pub const INTROSPECT: &str = "/api/v1/introspect";
+/// Whether there is a server at all.
+pub const HEALTH: &str = "/healthz";
 /// Makes an app password (POST of the plain form).
 pub const APP_PASSWORDS: &str = "/account/app-passwords";
 /// Makes a client token (POST of the plain form).

@@ -129,7 +129,7 @@ impl Tab {
         if let Over::Close { code, reason } = self.until_over().await {
             // No frame comes after it.
             (self.place, self.order) = (None, None);
-            self.outlet.send(&websocket::close(code, reason));
+            self.outlet.send_last(&websocket::close(code, reason));
             if !self.outlet.emptied().await {
                 return;
             }

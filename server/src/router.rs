@@ -131,7 +131,7 @@ fn assemble(state: AppState) -> (Router, Vec<Route>) {
     for path in [paths::FORWARD_AUTH, "/forward-auth/", "/forward-auth/{*asked}"] {
         routes.add(path, Access::ForwardAuth, &FORWARDED, any(forward_auth::check));
     }
-    routes.add("/healthz", Public, &[Method::GET], get(health::healthz));
+    routes.add(paths::HEALTH, Public, &[Method::GET], get(health::healthz));
     routes.add("/readyz", Public, &[Method::GET], get(health::readyz));
     routes.add("/metrics", Client(Scope::Metrics), &[Method::GET], get(metrics::show));
     routes.add("/assets/{name}", Public, &[Method::GET], get(assets::show));

@@ -1,8 +1,8 @@
 //! The live channel as a tab sees it: connected again and again, replaced by polling while it cannot be had.
 //!
 //! What is shown is right within 2 s of the link's return: while the server cannot be reached, it is asked again every
-//! second or so, whether the questions before it have been answered or not, and its first answer opens the channel. A
-//! browser delays WebSockets that have failed many times; it does not delay questions.
+//! second or so whether it is there, without waiting for the answers to the questions before, and the first answer has
+//! the channel opened. A browser delays WebSockets that have failed many times; it does not delay questions.
 //!
 //! One per document. What arrives is handed on in the callback that brings it: signals and effects are batched and
 //! would lose messages.
@@ -22,7 +22,7 @@ use leptos::{
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
-use super::{callback, every, is_signed_out, listen, load_anew, now, sign_in_again, within};
+use super::{callback, every, is_signed_out, is_there, listen, load_anew, now, sign_in_again, within};
 use crate::{
     error::AppError,
     live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
@@ -48,8 +48,15 @@ const POLL_EVERY: u32 = 5_000;
 const KNOCK_EVERY: u32 = 1_000;
 /// The same on a page that nobody sees.
 const KNOCK_EVERY_UNSEEN: u32 = 15_000;
-/// A poll that has not been answered for so long is given up. Few enough wait at a time for the browser to ask once more.
-const POLL_PATIENCE: Duration = Duration::from_secs(4);
+/// What has not been answered for so long is given up. Few enough wait at a time for the browser to ask once more.
+const POLL_PATIENCE: Duration = Duration::from_secs(10);
+const KNOCK_PATIENCE: Duration = Duration::from_secs(4);
+/// A socket that is not open after so long is replaced, the first few times: its first packet may have been lost with the
+/// link, and a question may have gone out on a connection that is dead.
+const HANDSHAKE: Duration = Duration::from_secs(1);
+const FEW: u32 = 4;
+/// A link that has lived for so long was no failure.
+const SETTLED: Duration = Duration::from_secs(20);
 
 /// How the page gets its news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,10 +100,12 @@ struct Channel {
     polling: RefCell<Option<Timeout>>,
     /// How many polls have been begun.
     polls: Cell<u32>,
-    /// The last one whose end is known.
+    /// The last one whose answer counts.
     last_polled: Cell<u32>,
-    /// Whether the last poll was answered.
+    /// While there is polling: whether the server answers, and whether it has not since the link was lost.
     is_reachable: Cell<bool>,
+    was_away: Cell<bool>,
+    connected_at: Cell<Timestamp>,
 }
 
 thread_local! {
@@ -125,6 +134,8 @@ pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
         polls: Cell::default(),
         last_polled: Cell::default(),
         is_reachable: Cell::default(),
+        was_away: Cell::default(),
+        connected_at: Cell::default(),
     });
     CHANNEL.set(Some(Rc::clone(&channel)));
     channel.connect();
@@ -195,11 +206,14 @@ impl Channel {
         socket.set_onmessage(Some(received));
         socket.set_onclose(Some(closed));
         self.last_frame.set(now());
+        self.connected_at.set(now());
         *self.socket.borrow_mut() = Some(socket);
     }
 
     fn opened(self: &Rc<Self>) {
         drop(self.polling.take());
+        // Whatever was asked before is older than what comes now.
+        self.last_polled.set(self.polls.get());
         (self.heard)(Heard::Link(Link::Live));
         self.ask();
         self.tell_input();
@@ -207,7 +221,9 @@ impl Channel {
 
     fn received(self: &Rc<Self>, event: Event) {
         self.last_frame.set(now());
-        self.failures.set(0);
+        if now().since(self.connected_at.get()) >= SETTLED {
+            self.failures.set(0);
+        }
         let message = Uint8Array::new(&event.unchecked_into::<MessageEvent>().data()).to_vec();
         match decode(&message) {
             Ok(message) => {
@@ -262,6 +278,7 @@ impl Channel {
         if !self.is_polling() {
             (self.heard)(Heard::Link(Link::Lost));
             self.is_reachable.set(false);
+            self.was_away.set(false);
             self.poll();
         }
     }
@@ -287,12 +304,11 @@ impl Channel {
 
     /// The page has come to the front, after who knows how long.
     fn wake(self: &Rc<Self>) {
-        if self.has_been_silent(DOUBT) {
-            return self.replace();
-        }
-        self.connect();
         if self.is_polling() {
+            self.connect();
             self.poll();
+        } else if self.socket.borrow().is_none() || self.has_been_silent(DOUBT) {
+            self.replace();
         }
     }
 
@@ -317,20 +333,49 @@ impl Channel {
         self.polling.borrow().is_some()
     }
 
-    /// Asks for what is shown, now and again and again.
+    /// Asks for what is shown, or while the server cannot be reached whether it is there, now and again and again.
     fn poll(self: &Rc<Self>) {
-        let next = match (self.is_reachable.get(), document().hidden()) {
+        let is_reachable = self.is_reachable.get();
+        let next = match (is_reachable, document().hidden()) {
             (true, _) => POLL_EVERY,
             (false, false) => KNOCK_EVERY + (f64::from(KNOCK_EVERY / 2) * Math::random()) as u32,
             (false, true) => KNOCK_EVERY_UNSEEN,
         };
         *self.polling.borrow_mut() = Some(Timeout::new(next, || with(Channel::poll)));
-        let number = self.polls.get() + 1;
-        self.polls.set(number);
-        spawn_local(Rc::clone(self).ask_for(number));
+        if is_reachable {
+            spawn_local(Rc::clone(self).ask_for_what_is_shown());
+        } else {
+            if self.has_been_silent(HANDSHAKE) && self.failures.get() < FEW {
+                self.failures.set(self.failures.get() + 1);
+                self.hang_up();
+                self.connect();
+            }
+            spawn_local(Rc::clone(self).knock());
+        }
     }
 
-    async fn ask_for(self: Rc<Self>, number: u32) {
+    /// Costs a server that is overloaded next to nothing.
+    async fn knock(self: Rc<Self>) {
+        let is_there = within(KNOCK_PATIENCE, is_there()).await.unwrap_or(false);
+        if !self.is_polling() || self.is_reachable.get() {
+            return;
+        }
+        if !is_there {
+            self.was_away.set(true);
+            return;
+        }
+        self.is_reachable.set(true);
+        // Where only the socket fails, the pauses between attempts hold.
+        if self.was_away.take() {
+            self.hang_up();
+            self.connect();
+        }
+        self.poll();
+    }
+
+    async fn ask_for_what_is_shown(self: Rc<Self>) {
+        let number = self.polls.get() + 1;
+        self.polls.set(number);
         let wanted = self.wanted.borrow().clone();
         let input = self.untold_input.take();
         let answer = async {
@@ -344,29 +389,28 @@ impl Channel {
             }
         };
         let answer = within(POLL_PATIENCE, answer).await.unwrap_or(Err(AppError::Unreachable));
-        let is_reachable = !matches!(answer, Err(AppError::Unreachable));
-        if !is_reachable {
-            self.untold_input.set(self.untold_input.get() || input);
+        if answer.is_err() && input {
+            self.untold_input.set(true);
+            self.tell_input();
         }
         // A later one may have been answered before.
-        if !self.is_polling() || number < self.last_polled.replace(number.max(self.last_polled.get())) {
+        if !self.is_polling() || number <= self.last_polled.get() {
             return;
         }
-        let has_returned = is_reachable && !self.is_reachable.replace(is_reachable);
+        self.last_polled.set(number);
         match answer {
             Ok(polled) => {
                 (self.heard)(Heard::Link(Link::Polling));
                 (self.heard)(polled);
             }
-            Err(error) if is_signed_out(&error) => return,
-            Err(AppError::Unreachable) => (self.heard)(Heard::Link(Link::Lost)),
-            Err(_) => (self.heard)(Heard::Link(Link::Polling)),
-        }
-        if has_returned {
-            if self.has_been_silent(DOUBT) {
-                self.hang_up();
+            Err(error) if is_signed_out(&error) => self.rest(),
+            Err(AppError::Unreachable) => {
+                (self.heard)(Heard::Link(Link::Lost));
+                self.is_reachable.set(false);
+                self.was_away.set(true);
+                self.poll();
             }
-            self.connect();
+            Err(_) => (self.heard)(Heard::Link(Link::Polling)),
         }
     }
 

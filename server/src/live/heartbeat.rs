@@ -12,8 +12,8 @@ use app::{live::ServerMessage, session::service::Sessions, wire};
 
 use super::{outlet::Outlet, websocket};
 
-/// How often.
-const EVERY: Duration = Duration::from_secs(2);
+/// How often. Whoever was told something right after it was asked is told twice as late at most.
+const EVERY: Duration = Duration::from_secs(1);
 /// How many tabs are told before other tasks have their turn.
 const TOGETHER: usize = 256;
 

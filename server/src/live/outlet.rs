@@ -42,11 +42,13 @@ struct Unsent {
     /// Since when something has been waiting.
     since: Option<Instant>,
     is_broken: bool,
+    /// Whether the last message has been said: nothing may come after it (RFC 6455, 5.5.1).
+    is_over: bool,
 }
 
 impl Unsent {
     fn is_free(&self) -> bool {
-        self.bytes.is_empty() && !self.is_broken
+        self.bytes.is_empty() && !self.is_broken && !self.is_over
     }
 }
 
@@ -90,9 +92,15 @@ impl Outlet {
         }
     }
 
+    /// Sends the last message, after what waits.
+    pub(super) fn send_last(&self, message: &[u8]) {
+        self.send(message);
+        self.lock().is_over = true;
+    }
+
     /// Returns how much of the message waits.
     fn append(&self, unsent: &mut Unsent, message: &[u8]) -> usize {
-        if unsent.is_broken {
+        if unsent.is_broken || unsent.is_over {
             return 0;
         }
         let sent = if unsent.bytes.is_empty() { self.write(message) } else { Ok(0) };
@@ -158,7 +166,7 @@ impl Outlet {
             };
             unsent.bytes.drain(..sent);
             if unsent.bytes.is_empty() {
-                *unsent = Unsent::default();
+                *unsent = Unsent { is_over: unsent.is_over, ..Unsent::default() };
                 return Ok(());
             }
         }
@@ -258,6 +266,18 @@ mod tests {
         let outlet = Outlet::new(listener.accept().await.unwrap().0);
         let frames = (0..1_000).take_while(|_| outlet.offer(&[7; 6_000])).count();
         assert!(frames < 20, "{frames} frames of 6 kB were taken");
+    }
+
+    #[tokio::test]
+    async fn nothing_comes_after_the_last_message() {
+        let (outlet, mut reader) = pair().await;
+        outlet.send_last(b"close");
+        outlet.send(b"a sign of life");
+        assert!(!outlet.offer(b"a frame"));
+        drop(outlet);
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, b"close");
     }
 
     #[tokio::test]

@@ -151,6 +151,7 @@ async fn each_page_has_its_own_nonce_and_its_scripts_carry_it() {
         assert!(!page.text.contains("style=\""), "inline styles are refused by the policy");
         nonces.push(nonce(&page));
     }
+    nonces.sort();
     nonces.dedup();
     assert_eq!(nonces.len(), 4);
 }

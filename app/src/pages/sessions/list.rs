@@ -88,8 +88,8 @@ pub(super) struct List {
     checked_beforehand: StoredValue<Vec<SessionId>>,
     /// The session that was picked or dropped last, and the number of its row: where a range begins.
     picked_last: StoredValue<Option<(SessionId, u64)>>,
-    /// The range whose rows the server is asked for.
-    ranging: StoredValue<Option<Ranging>>,
+    /// The ranges whose rows the server is asked for.
+    ranging: StoredValue<Vec<Ranging>>,
     keystrokes: StoredValue<u32>,
     /// How many deletions have been asked about.
     asked: StoredValue<u32>,
@@ -158,7 +158,7 @@ impl List {
             drawn: StoredValue::new(None),
             checked_beforehand: StoredValue::new(checked_beforehand),
             picked_last: StoredValue::new(None),
-            ranging: StoredValue::new(None),
+            ranging: StoredValue::new(Vec::new()),
             keystrokes: StoredValue::new(0),
             asked: StoredValue::new(0),
             counting: StoredValue::new(0),

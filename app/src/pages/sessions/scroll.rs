@@ -13,7 +13,7 @@ const MAX_HEIGHT: f64 = 8_000_000.0;
 /// How many rows at either end scroll at their real height. More than a document ever holds.
 const EDGE: f64 = 2_000.0;
 /// The part of what the scroll bar moves by with its smallest step from which on a step is not one of a wheel or a key.
-const LEAP: f64 = 0.4;
+const LEAP: f64 = 0.3;
 /// How many rows beyond the visible ones are in the document, on either side.
 const OVERSCAN: u64 = 10;
 /// The first row in the document is a multiple of this: small scrolls need no new rows.
@@ -153,9 +153,9 @@ impl Scale {
         EDGE * self.row_height
     }
 
-    /// From which step on it was the scroll bar that moved: its smallest is a pixel of the screen.
+    /// From which step on it was the scroll bar that moved: its smallest is a pixel of the screen. A key moves by a screen.
     fn leap(&self, viewport: Viewport) -> f64 {
-        LEAP * self.height / viewport.screen
+        (LEAP * self.height / viewport.screen).max(viewport.screen)
     }
 
     /// How many rows go by per pixel between the edges.

@@ -10,7 +10,7 @@ use super::List;
 use crate::{
     browser::{
         self,
-        channel::{self, Heard},
+        channel::{self, Heard, Link},
     },
     live::{ServerMessage, View},
     pages::sessions::{
@@ -52,7 +52,7 @@ impl List {
         // Loading the page again is not to ask again, nor to tell again what a form did.
         browser::rename(&self.query.with_untracked(|query| query.href()));
         browser::listen(&window(), "scroll", move |_| self.scrolled());
-        browser::listen(&window(), "resize", move |_| self.lay_out());
+        browser::listen(&window(), "resize", move |_| self.scrolled());
         browser::listen(&document(), "keydown", move |event| self.key(event));
         channel::open(move |heard| self.hear(heard));
         channel::watch(self.follower.with_value(Follower::view));
@@ -80,6 +80,9 @@ impl List {
     fn hear(self, heard: Heard) {
         let step = match heard {
             Heard::Link(link) => {
+                if link != Link::Live {
+                    self.forget_ranges();
+                }
                 put(self.link, link);
                 None
             }

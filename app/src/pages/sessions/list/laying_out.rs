@@ -81,6 +81,8 @@ impl List {
     }
 
     fn put_right(self) {
+        // It may have been scrolled without having been told yet.
+        self.lay_out();
         let total = self.laid_out.get_untracked();
         if let Some(viewport) = self.viewport()
             && let Some(right) = self.position.get_value().put_right(viewport, total)

@@ -1,6 +1,6 @@
 //! Selecting rows.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
 
@@ -26,9 +26,11 @@ const ONLY_THIS: &str = "Only this row has changed.";
 /// A range that reaches beyond the rows in the document.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ranging {
-    /// The key of the view that was asked.
-    view: u32,
-    ends: [SessionId; 2],
+    /// The key of the view that was asked, and for which rows.
+    asked: (u32, u64, u32),
+    /// The session that was picked or dropped before, and where it stands.
+    from: (SessionId, u64),
+    to: SessionId,
     picked: bool,
 }
 
@@ -54,32 +56,50 @@ impl List {
     }
 
     /// Asks the server for the sessions between two rows of which one is not in the document.
-    fn ask_for_range(self, one: (SessionId, u64), other: (SessionId, u64), picked: bool) {
-        let (first, rows) = (one.1.min(other.1), one.1.abs_diff(other.1) + 1);
+    fn ask_for_range(self, from: (SessionId, u64), to: (SessionId, u64), picked: bool) {
+        let (first, rows) = (from.1.min(to.1), from.1.abs_diff(to.1) + 1);
         if rows > u64::from(MAX_RANGE) {
             let most = grouped(MAX_RANGE.into());
-            return self.say(format!("{ONLY_THIS} A range has at most {most} rows: search, and select all."));
+            return self.refuse_range(from, &format!("A range has at most {most} rows: search, and select all."));
         }
-        let view = self.follower.with_value(Follower::held_view);
-        let asked = view.is_some_and(|view| {
-            let ranging = Ranging { view: view.key(), ends: [one.0, other.0], picked };
-            self.ranging.set_value(Some(ranging));
-            channel::ask(&ClientMessage::Range { view, first, rows: rows as u32 })
+        let rows = rows as u32;
+        let asked = self.follower.with_value(Follower::held_view).and_then(|view| {
+            let asked = (view.key(), first, rows);
+            channel::ask(&ClientMessage::Range { view, first, rows }).then_some(asked)
         });
-        if !asked {
-            self.say(format!("{ONLY_THIS} The rows before it cannot be asked for just now."));
+        match asked {
+            Some(asked) => self.ranging.update_value(|all| all.push(Ranging { asked, from, to: to.0, picked })),
+            None => self.refuse_range(from, "The rows between cannot be asked for just now: try again."),
+        }
+    }
+
+    /// Says why a range is none. The next one begins where this one did.
+    fn refuse_range(self, from: (SessionId, u64), why: &str) {
+        self.picked_last.set_value(Some(from));
+        self.say(format!("{ONLY_THIS} {why}"));
+    }
+
+    /// Gives up the ranges that have been asked for: nobody will answer.
+    pub(super) fn forget_ranges(self) {
+        if let Some(ranging) = self.ranging.try_update_value(|all| mem::take(all).pop()).flatten() {
+            self.refuse_range(ranging.from, "The connection was lost before the others were known: try again.");
         }
     }
 
     /// Picks or drops the sessions of the range that was asked for.
     pub(super) fn pick_range(self, part: &HeldPart) {
-        let Some(Ranging { view, ends, picked }) = self.ranging.try_update_value(Option::take).flatten() else {
+        let answered = (part.view, part.held.first, part.held.limit);
+        let find = |all: &mut Vec<Ranging>| {
+            let index = all.iter().position(|one| one.asked == answered)?;
+            Some(all.remove(index))
+        };
+        let Some(Ranging { from, to, picked, .. }) = self.ranging.try_update_value(find).flatten() else {
             return;
         };
         let ids = &part.held.ids;
-        let is_between = |[one, other]: [SessionId; 2]| ids.first() == Some(&one) && ids.last() == Some(&other);
-        if part.view != view || !is_between(ends) && !is_between([ends[1], ends[0]]) {
-            return self.say(format!("{ONLY_THIS} Where the range begins is not known any more."));
+        let ends = (ids.first().copied(), ids.last().copied());
+        if ends != (Some(from.0), Some(to)) && ends != (Some(to), Some(from.0)) {
+            return self.refuse_range(from, "Where the range begins is not known any more.");
         }
         let mut all = self.picked.get_untracked();
         all.set(ids, picked);
@@ -89,6 +109,7 @@ impl List {
     /// Picks all in view that may be deleted, or drops them. What was picked one by one stays while every row in view is
     /// known; else "all" takes its place, and the user is told what was let go.
     pub(in crate::pages::sessions) fn pick_all(self) {
+        self.ranging.update_value(Vec::clear);
         let pickable = self.pickable();
         let is_full = self.header_of(&pickable) == Header::Full;
         let is_whole = self.follower.with_value(|follower| follower.is_whole());
@@ -120,6 +141,10 @@ impl List {
     /// Changes the selection.
     pub(in crate::pages::sessions) fn pick(self, picked: Picked) {
         let is_something = !picked.is_empty();
+        if !is_something {
+            // What was asked for is not wanted any more.
+            self.ranging.update_value(Vec::clear);
+        }
         self.counted.update(|counted| {
             *counted = match &picked {
                 Picked::These(ids) => {
