@@ -1,11 +1,9 @@
 //! The live channel as a tab sees it: connected again and again, replaced by polling while it cannot be had.
 //!
-//! What is shown is right within 2 s of the link's return: while the server cannot be reached, it is asked again every
-//! second or so whether it is there, without waiting for the answers to the questions before, and the first answer has
-//! the channel opened. A browser delays WebSockets that have failed many times; it does not delay questions.
-//!
 //! One per document. What arrives is handed on in the callback that brings it: signals and effects are batched and
 //! would lose messages.
+
+mod polling;
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,19 +13,15 @@ use std::{
 
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Math, Uint8Array};
-use leptos::{
-    prelude::{document, window},
-    task::spawn_local,
-};
+use leptos::prelude::{document, window};
 use wasm_bindgen::JsCast;
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 
-use super::{callback, every, is_signed_out, is_there, listen, load_anew, now, sign_in_again, within};
+use self::polling::Polling;
+use super::{callback, every, listen, load_anew, now, sign_in_again};
 use crate::{
-    error::AppError,
     live::{CLOSE_OTHER_VERSION, CLOSE_SESSION_ENDED, ClientMessage, ServerMessage, View},
     paths,
-    server_fns::{list_own_sessions, list_sessions},
     session::{Session, page::Page, query::SessionQuery},
     time::Timestamp,
     wire::{decode, encode},
@@ -42,19 +36,6 @@ const DOUBT: Duration = Duration::from_secs(3);
 const LEAST_AGE: Duration = Duration::from_secs(10);
 /// Input of the user is told at most this often.
 const INPUT_EVERY: Duration = Duration::from_secs(20);
-/// Between two polls that are answered, in milliseconds.
-const POLL_EVERY: u32 = 5_000;
-/// Between two polls while the server cannot be reached, and up to half as much more by chance.
-const KNOCK_EVERY: u32 = 1_000;
-/// The same on a page that nobody sees.
-const KNOCK_EVERY_UNSEEN: u32 = 15_000;
-/// What has not been answered for so long is given up. Few enough wait at a time for the browser to ask once more.
-const POLL_PATIENCE: Duration = Duration::from_secs(10);
-const KNOCK_PATIENCE: Duration = Duration::from_secs(4);
-/// A socket that is not open after so long is replaced, the first few times: its first packet may have been lost with the
-/// link, and a question may have gone out on a connection that is dead.
-const HANDSHAKE: Duration = Duration::from_secs(1);
-const FEW: u32 = 4;
 /// A link that has lived for so long was no failure.
 const SETTLED: Duration = Duration::from_secs(20);
 
@@ -96,16 +77,8 @@ struct Channel {
     /// Whether the user has done something that the server has not been told.
     untold_input: Cell<bool>,
     retry: RefCell<Option<Timeout>>,
-    /// The next poll, while there is polling.
-    polling: RefCell<Option<Timeout>>,
-    /// How many polls have been begun.
-    polls: Cell<u32>,
-    /// The last one whose answer counts.
-    last_polled: Cell<u32>,
-    /// While there is polling: whether the server answers, and whether it has not since the link was lost.
-    is_reachable: Cell<bool>,
-    was_away: Cell<bool>,
     connected_at: Cell<Timestamp>,
+    polling: Polling,
 }
 
 thread_local! {
@@ -130,12 +103,8 @@ pub(crate) fn open(heard: impl Fn(Heard) + 'static) {
         last_input: Cell::default(),
         untold_input: Cell::new(false),
         retry: RefCell::default(),
-        polling: RefCell::default(),
-        polls: Cell::default(),
-        last_polled: Cell::default(),
-        is_reachable: Cell::default(),
-        was_away: Cell::default(),
         connected_at: Cell::default(),
+        polling: Polling::default(),
     });
     CHANNEL.set(Some(Rc::clone(&channel)));
     channel.connect();
@@ -211,9 +180,7 @@ impl Channel {
     }
 
     fn opened(self: &Rc<Self>) {
-        drop(self.polling.take());
-        // Whatever was asked before is older than what comes now.
-        self.last_polled.set(self.polls.get());
+        self.stop_polling();
         (self.heard)(Heard::Link(Link::Live));
         self.ask();
         self.tell_input();
@@ -273,16 +240,6 @@ impl Channel {
         *self.retry.borrow_mut() = Some(Timeout::new(delay as u32, || with(Channel::connect)));
     }
 
-    /// Says so, and polls, unless it does.
-    fn lost(self: &Rc<Self>) {
-        if !self.is_polling() {
-            (self.heard)(Heard::Link(Link::Lost));
-            self.is_reachable.set(false);
-            self.was_away.set(false);
-            self.poll();
-        }
-    }
-
     /// Replaces a socket that has been silent for too long: the network may have gone without a word, or the computer slept.
     fn listen_for_silence(self: &Rc<Self>) {
         if self.has_been_silent(longest_silence(self.failures.get())) {
@@ -315,7 +272,7 @@ impl Channel {
     /// A page in the back-forward cache keeps no socket and no timers.
     fn rest(self: &Rc<Self>) {
         drop(self.retry.take());
-        drop(self.polling.take());
+        self.stop_polling();
         self.hang_up();
     }
 
@@ -326,91 +283,6 @@ impl Channel {
             socket.set_onmessage(None);
             socket.set_onclose(None);
             _ = socket.close();
-        }
-    }
-
-    fn is_polling(&self) -> bool {
-        self.polling.borrow().is_some()
-    }
-
-    /// Asks for what is shown, or while the server cannot be reached whether it is there, now and again and again.
-    fn poll(self: &Rc<Self>) {
-        let is_reachable = self.is_reachable.get();
-        let next = match (is_reachable, document().hidden()) {
-            (true, _) => POLL_EVERY,
-            (false, false) => KNOCK_EVERY + (f64::from(KNOCK_EVERY / 2) * Math::random()) as u32,
-            (false, true) => KNOCK_EVERY_UNSEEN,
-        };
-        *self.polling.borrow_mut() = Some(Timeout::new(next, || with(Channel::poll)));
-        if is_reachable {
-            spawn_local(Rc::clone(self).ask_for_what_is_shown());
-        } else {
-            if self.has_been_silent(HANDSHAKE) && self.failures.get() < FEW {
-                self.failures.set(self.failures.get() + 1);
-                self.hang_up();
-                self.connect();
-            }
-            spawn_local(Rc::clone(self).knock());
-        }
-    }
-
-    /// Costs a server that is overloaded next to nothing.
-    async fn knock(self: Rc<Self>) {
-        let is_there = within(KNOCK_PATIENCE, is_there()).await.unwrap_or(false);
-        if !self.is_polling() || self.is_reachable.get() {
-            return;
-        }
-        if !is_there {
-            self.was_away.set(true);
-            return;
-        }
-        self.is_reachable.set(true);
-        // Where only the socket fails, the pauses between attempts hold.
-        if self.was_away.take() {
-            self.hang_up();
-            self.connect();
-        }
-        self.poll();
-    }
-
-    async fn ask_for_what_is_shown(self: Rc<Self>) {
-        let number = self.polls.get() + 1;
-        self.polls.set(number);
-        let wanted = self.wanted.borrow().clone();
-        let input = self.untold_input.take();
-        let answer = async {
-            match wanted {
-                Some(ClientMessage::Watch(View { query, .. })) => {
-                    list_sessions(query.clone(), input).await.map(|page| Heard::Polled(query, page))
-                }
-                Some(ClientMessage::WatchOwn | ClientMessage::Range { .. } | ClientMessage::Active) | None => {
-                    list_own_sessions(input).await.map(Heard::Own)
-                }
-            }
-        };
-        let answer = within(POLL_PATIENCE, answer).await.unwrap_or(Err(AppError::Unreachable));
-        if answer.is_err() && input {
-            self.untold_input.set(true);
-            self.tell_input();
-        }
-        // A later one may have been answered before.
-        if !self.is_polling() || number <= self.last_polled.get() {
-            return;
-        }
-        self.last_polled.set(number);
-        match answer {
-            Ok(polled) => {
-                (self.heard)(Heard::Link(Link::Polling));
-                (self.heard)(polled);
-            }
-            Err(error) if is_signed_out(&error) => self.rest(),
-            Err(AppError::Unreachable) => {
-                (self.heard)(Heard::Link(Link::Lost));
-                self.is_reachable.set(false);
-                self.was_away.set(true);
-                self.poll();
-            }
-            Err(_) => (self.heard)(Heard::Link(Link::Polling)),
         }
     }
 
