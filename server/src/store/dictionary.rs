@@ -84,10 +84,15 @@ impl Dictionary {
             Some(number) => number,
             None => self.add(text),
         };
+        self.acquire_again(number);
+        number
+    }
+
+    /// Takes a number that is not forgotten for one more row.
+    pub(crate) fn acquire_again(&mut self, number: u32) {
         let uses = &mut self.uses[number as usize];
         self.used += usize::from(*uses == 0);
         *uses += 1;
-        number
     }
 
     /// Takes one row off a number. The text is kept until [`Dictionary::forget`].

@@ -12,7 +12,7 @@ use super::{
     row::Row,
     sealed::RecordError,
     stored_texts::{ReadTexts, StoredTexts},
-    table::Table,
+    table::{SharedTexts, Table},
     tombstone::Tombstone,
 };
 
@@ -93,18 +93,20 @@ fn make_sessions(
     ended: &HashSet<u64>,
 ) -> Result<(u64, usize), redb::Error> {
     let (mut newest, mut read) = (0, 0);
+    let mut shared = SharedTexts::new(texts);
     for Portion { rows, bytes } in portions {
         let mut begin = 0;
         read += rows.len();
+        let mut stored = Vec::with_capacity(rows.len());
         for (id, end) in rows {
             newest = newest.max(id);
             if !ended.contains(&id) {
-                let row = Row::decode(SessionId(id), &bytes[begin..end], texts)
-                    .map_err(|error| damaged("session", id, error))?;
-                table.load(&row);
+                let row = Row::decode(SessionId(id), &bytes[begin..end]);
+                stored.push(row.map_err(|error| damaged("session", id, error))?);
             }
             begin = end;
         }
+        table.load(&stored, &mut shared).map_err(|id| damaged("session", id.0, RecordError::Content))?;
     }
     Ok((newest, read))
 }

@@ -10,7 +10,7 @@ use app::{
 
 use super::{
     sealed::{self, RecordError},
-    stored_texts::{ReadTexts, StoredTexts},
+    stored_texts::{StoredText, StoredTexts},
 };
 
 /// The format of most rows. A change of format takes the next number and keeps reading this one.
@@ -22,7 +22,7 @@ const VERSION_WITH_TEXTS: u8 = 1;
 /// Bytes of everything but the username, at most.
 const FIXED: usize = 1 + 8 + 8 + 32 + 1 + 16 + 4 + 4 + 4;
 
-/// One session with its texts borrowed from wherever they are.
+/// One session with its texts borrowed from wherever they are; those that rows share may also be numbers still.
 ///
 /// On disk, between the version and the checksum, integers little-endian: type, created at, last active at (both in
 /// milliseconds), token hash, address family (4 or 6) and octets, the numbers of server name and User-Agent among the
@@ -30,7 +30,7 @@ const FIXED: usize = 1 + 8 + 8 + 32 + 1 + 16 + 4 + 4 + 4;
 /// username, server name and User-Agent stand there in the same way, and no numbers. In version 3 the instant when it
 /// expires, a byte of scopes (0 for an app password) and the name of the app password or client token follow. The id is the key, not part of the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Row<'a> {
+pub(crate) struct Row<'a, Shared = &'a str> {
     pub(crate) id: SessionId,
     pub(crate) token_hash: TokenHash,
     pub(crate) session_type: SessionType,
@@ -38,8 +38,8 @@ pub(crate) struct Row<'a> {
     pub(crate) created_at: Timestamp,
     pub(crate) last_active_at: Timestamp,
     pub(crate) username: &'a str,
-    pub(crate) server_name: &'a str,
-    pub(crate) user_agent: &'a str,
+    pub(crate) server_name: Shared,
+    pub(crate) user_agent: Shared,
     pub(crate) standing: Option<Cow<'a, Standing>>,
 }
 
@@ -89,22 +89,23 @@ impl<'a> Row<'a> {
         }
         sealed::seal(self.id.0, record)
     }
+}
 
+impl<'a> Row<'a, StoredText<'a>> {
     /// The row stored under `id`.
     ///
     /// # Errors
-    /// [`RecordError`] for a row that is damaged, under another id, of an unknown version, or with a text that is not
-    /// there.
-    pub(crate) fn decode(id: SessionId, record: &'a [u8], texts: &'a ReadTexts) -> Result<Self, RecordError> {
+    /// [`RecordError`] for a row that is damaged, under another id or of an unknown version.
+    pub(crate) fn decode(id: SessionId, record: &'a [u8]) -> Result<Self, RecordError> {
         let version = match record.first() {
             Some(&version @ (VERSION_WITH_TEXTS | VERSION_WITH_STANDING)) => version,
             _ => VERSION,
         };
         let content = sealed::open(id.0, version, record)?;
-        Self::read(id, version, content, texts).ok_or(RecordError::Content)
+        Self::read(id, version, content).ok_or(RecordError::Content)
     }
 
-    fn read(id: SessionId, version: u8, content: &'a [u8], texts: &'a ReadTexts) -> Option<Self> {
+    fn read(id: SessionId, version: u8, content: &'a [u8]) -> Option<Self> {
         let mut fields = Fields(content);
         let session_type = type_of(fields.byte()?)?;
         let created_at = Timestamp::from_millis(u64::from_le_bytes(fields.array()?));
@@ -116,10 +117,11 @@ impl<'a> Row<'a> {
             _ => return None,
         };
         let (username, server_name, user_agent) = if version == VERSION_WITH_TEXTS {
-            (fields.text()?, fields.text()?, fields.text()?)
+            (fields.text()?, StoredText::Here(fields.text()?), StoredText::Here(fields.text()?))
         } else {
-            let [server, agent] = [fields.array()?, fields.array()?].map(u32::from_le_bytes);
-            (fields.text()?, texts.get(server)?, texts.get(agent)?)
+            let numbers = [fields.array()?, fields.array()?].map(u32::from_le_bytes);
+            let [server_name, user_agent] = numbers.map(StoredText::Number);
+            (fields.text()?, server_name, user_agent)
         };
         let standing = if version == VERSION_WITH_STANDING {
             let expires_at = Timestamp::from_millis(u64::from_le_bytes(fields.array()?));
@@ -227,22 +229,22 @@ mod tests {
             server_name in ".{0,40}",
             user_agent in ".{0,600}",
         ) {
-            let row = Row { username: &username, server_name: &server_name, user_agent: &user_agent, ..row };
+            let (server_name, user_agent) = (server_name.as_str(), user_agent.as_str());
+            let row = Row { username: &username, server_name, user_agent, ..row };
             let mut texts = StoredTexts::default();
             let record = row.encode(&mut texts);
-            let texts = read(&texts);
-            prop_assert_eq!(Row::decode(row.id, &record, &texts), Ok(row));
+            let [server, agent] = [row.server_name, row.user_agent].map(|text| StoredText::Number(texts.number(text)));
+            prop_assert_eq!(Row::decode(row.id, &record), Ok(sharing(row, server, agent)));
         }
 
         #[test]
         fn a_row_with_one_flipped_bit_is_never_read(row in any_row(), user_agent in ".{0,40}") {
-            let row = Row { username: "anna", server_name: "keep-01", user_agent: &user_agent, ..row };
+            let row = Row { username: "anna", server_name: "keep-01", user_agent: user_agent.as_str(), ..row };
             let mut texts = StoredTexts::default();
             let mut record = row.encode(&mut texts);
-            let texts = read(&texts);
             for bit in 0..record.len() * 8 {
                 record[bit / 8] ^= 1 << (bit % 8);
-                prop_assert!(Row::decode(row.id, &record, &texts).is_err(), "bit {} flipped unnoticed", bit);
+                prop_assert!(Row::decode(row.id, &record).is_err(), "bit {} flipped unnoticed", bit);
                 record[bit / 8] ^= 1 << (bit % 8);
             }
         }
@@ -255,15 +257,26 @@ mod tests {
             for version in [VERSION_WITH_TEXTS, VERSION, VERSION_WITH_STANDING] {
                 let mut record = sealed::begin(version, content.len());
                 record.extend_from_slice(&content);
-                _ = Row::decode(SessionId(id), &sealed::seal(id, record), &ReadTexts::default());
+                _ = Row::decode(SessionId(id), &sealed::seal(id, record));
             }
         }
     }
 
-    fn read(texts: &StoredTexts) -> ReadTexts {
-        let mut read = ReadTexts::default();
-        texts.pending().iter().for_each(|(number, record)| read.read(*number, record).unwrap());
-        read
+    /// The row as it is read where its texts are these.
+    fn sharing<'a>(row: Row<'a>, server_name: StoredText<'a>, user_agent: StoredText<'a>) -> Row<'a, StoredText<'a>> {
+        let Row { id, token_hash, session_type, address, created_at, last_active_at, username, standing, .. } = row;
+        Row {
+            id,
+            token_hash,
+            session_type,
+            address,
+            created_at,
+            last_active_at,
+            username,
+            server_name,
+            user_agent,
+            standing,
+        }
     }
 
     fn golden() -> (Row<'static>, Vec<u8>) {
@@ -313,13 +326,7 @@ mod tests {
         let (row, fixed) = golden();
         let texts = [1, 0, 0, 0, b'a', 1, 0, 0, 0, b'b', 1, 0, 0, 0, b'c'];
         let record = sealed::seal(1, [&[1], &fixed[..], &texts].concat());
-        assert_eq!(Row::decode(SessionId(1), &record, &ReadTexts::default()), Ok(row));
-    }
-
-    #[test]
-    fn a_row_whose_text_is_gone_is_not_read() {
-        let (row, _) = golden();
-        let record = row.encode(&mut StoredTexts::default());
-        assert_eq!(Row::decode(SessionId(1), &record, &ReadTexts::default()), Err(RecordError::Content));
+        let expected = sharing(row, StoredText::Here("b"), StoredText::Here("c"));
+        assert_eq!(Row::decode(SessionId(1), &record), Ok(expected));
     }
 }

@@ -40,6 +40,15 @@ impl ReadTexts {
     }
 }
 
+/// A text that rows share, as a row has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoredText<'a> {
+    /// Rows of version 1 have it themselves.
+    Here(&'a str),
+    /// Among [`ReadTexts`].
+    Number(u32),
+}
+
 impl From<ReadTexts> for StoredTexts {
     fn from(ReadTexts(texts): ReadTexts) -> Self {
         let next = texts.keys().max().map_or(0, |number| number + 1);

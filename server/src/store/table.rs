@@ -5,6 +5,7 @@
 //! needs no more than shared access.
 
 mod cells;
+mod start;
 mod touching;
 
 use std::{
@@ -13,7 +14,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
 };
 
 use app::session::{
@@ -22,6 +22,7 @@ use app::session::{
     search::fold,
 };
 
+pub(crate) use self::start::SharedTexts;
 use super::{
     addresses::Addresses,
     bits::{self, SlotBits},
@@ -126,7 +127,10 @@ impl Table {
 
     /// Adds a session.
     pub(crate) fn insert(&mut self, row: &Row<'_>) -> Slot {
-        let slot = self.load(row);
+        let server = self.server_names.acquire(row.server_name);
+        let agent = self.user_agents.acquire(row.user_agent);
+        let user = self.usernames.acquire(row.username);
+        let slot = self.put(row, user, server, agent);
         let Self { ids, tokens, types, by_id, by_token, order, .. } = self;
         by_id.insert(hash_of_id(row.id.0), slot, |slot| hash_of_id(ids[slot as usize]));
         by_token.insert(hash_of_token(&row.token_hash.0), slot, |slot| hash_of_token(&tokens[slot as usize]));
@@ -137,20 +141,20 @@ impl Table {
         slot
     }
 
-    /// Adds a session at the start. It is not found before [`Table::begin`].
-    pub(crate) fn load(&mut self, row: &Row<'_>) -> Slot {
+    /// Fills a slot for a session, which is not found yet. The numbers are those of its texts.
+    fn put<T>(&mut self, row: &Row<'_, T>, user: u32, server: u32, agent: u32) -> Slot {
         let slot = self.take_slot();
         let at = slot as usize;
         self.tokens[at] = row.token_hash.0;
-        self.users[at] = self.usernames.acquire(row.username);
-        self.servers[at] = self.server_names.acquire(row.server_name);
-        self.agents[at] = self.user_agents.acquire(row.user_agent);
+        self.users[at] = user;
+        self.servers[at] = server;
+        self.agents[at] = agent;
         self.types[at] = row.session_type.index() as u8;
         self.addresses.put(at, row.address);
         self.created_at[at] = row.created_at.as_millis();
         *self.last_active_at[at].get_mut() = row.last_active_at.as_millis();
         if let Some(standing) = &row.standing {
-            self.standings.insert(slot, Arc::new(standing.clone().into_owned()));
+            self.standings.insert(slot, Arc::new(Standing::clone(standing)));
         }
         self.ids[at] = row.id.0;
         self.by_type[row.session_type.index()] += 1;
@@ -297,30 +301,6 @@ impl Table {
     /// The newest id handed out, whether or not its session is still here.
     pub(crate) fn newest_id(&self) -> SessionId {
         self.newest_id
-    }
-
-    /// Says that what has been loaded was here at the start, when ids up to this one had been handed out.
-    pub(crate) fn begin(&mut self, newest_id: SessionId) {
-        let loaded = 0..self.used as Slot;
-        let entries = loaded.clone().map(|slot| (self.last_active_at(slot).as_millis(), slot)).collect();
-        let Self { ids, tokens, types, by_id, by_token, order, .. } = self;
-        // Side by side: both wait for memory most of the time.
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let hash = |slot: Slot| hash_of_token(&tokens[slot as usize]);
-                loaded.clone().for_each(|slot| by_token.insert(hash(slot), slot, hash));
-            });
-            let hash = |slot: Slot| hash_of_id(ids[slot as usize]);
-            loaded.clone().for_each(|slot| by_id.insert(hash(slot), slot, hash));
-            order.get_mut().unwrap_or_else(PoisonError::into_inner).fill(entries, order::Columns { ids, types });
-        });
-        self.newest_id = self.newest_id.max(newest_id);
-        self.newcomers = Newcomers::since(self.newest_id.0);
-        for slot in loaded {
-            self.newcomers.enter(self.ids[slot as usize], self.type_index(slot));
-            self.occupied[slot as usize / WORD] |= bit(slot as usize);
-        }
-        (*self.revision.get_mut(), self.changed_up_to) = (0, 0);
     }
 
     fn count_change(&mut self) {

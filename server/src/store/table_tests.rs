@@ -115,10 +115,31 @@ fn touched_rows_are_taken_once_and_in_portions() {
     assert_eq!(rest.rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [151, 200]);
     assert_eq!(rest.next, None);
     let (id, record) = &rest.rows[0];
+    assert_eq!(Row::decode(SessionId(*id), record).unwrap().last_active_at, Timestamp::from_millis(9_000));
+    assert!(table.take_touched(0, 100, &mut texts).rows.is_empty());
+}
+
+#[test]
+fn stored_rows_are_loaded_with_their_texts_and_not_without() {
+    let mut texts = StoredTexts::default();
+    let records: Vec<_> = (1..=3).map(|id| (SessionId(id), row(id, "anna").encode(&mut texts))).collect();
+    let rows: Vec<_> = records.iter().map(|(id, record)| Row::decode(*id, record).unwrap()).collect();
+
     let mut read = ReadTexts::default();
     texts.pending().iter().for_each(|(number, record)| read.read(*number, record).unwrap());
-    assert_eq!(Row::decode(SessionId(*id), record, &read).unwrap().last_active_at, Timestamp::from_millis(9_000));
-    assert!(table.take_touched(0, 100, &mut texts).rows.is_empty());
+    let mut table = Table::new(str::to_owned);
+    table.load(&rows, &mut SharedTexts::new(&read)).unwrap();
+    assert!(table.find(SessionId(1)).is_none(), "found before the table begins");
+    table.begin(SessionId(3));
+    let slot = table.find(SessionId(3)).unwrap();
+    assert_eq!(table.row(slot), row(3, "anna"));
+    for slot in 0..3 {
+        table.leave(slot);
+    }
+    assert_eq!(table.server_names.len() + table.user_agents.len(), 0, "each row has counted as a use of its texts");
+
+    let nothing = ReadTexts::default();
+    assert_eq!(Table::new(str::to_owned).load(&rows[1..], &mut SharedTexts::new(&nothing)), Err(SessionId(2)));
 }
 
 #[test]
