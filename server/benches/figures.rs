@@ -27,7 +27,8 @@
 //! * **behind nginx**: requests to an application behind nginx, which asks Keepwatch before each. Floor: nginx that asks
 //!   another nginx, which answers 204 at once. What the check adds is the time with it less that without any.
 //! * **start after kill -9**: as above, the process before was killed while it created sessions. No acknowledged session
-//!   may be missing.
+//!   may be missing. Floors: redb's repair of the same sessions, each under its token, as it has to keep them where it
+//!   answers checks itself; and its repair of the very file that is opened.
 //! * **delete many**: from the call to the durable acknowledgement, by ids spread over the whole table. No check of any of
 //!   them may succeed afterwards. Floor: eight bytes for each id appended to a file, one fdatasync, and as many removals
 //!   from a hash table of all tokens.
@@ -78,6 +79,8 @@ mod prepared;
 mod process;
 #[path = "figures/push.rs"]
 mod push;
+#[path = "figures/redb_alone.rs"]
+mod redb_alone;
 #[path = "figures/report.rs"]
 mod report;
 #[path = "figures/start.rs"]

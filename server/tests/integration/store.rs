@@ -363,6 +363,46 @@ async fn a_damaged_row_is_refused_by_its_id_and_not_overwritten() {
     assert_eq!(read(), row);
 }
 
+/// Opens a store of these bytes; what it lists, or why it is refused.
+fn opened(bytes: &[u8]) -> Result<Vec<Session>, OpenError> {
+    let dir = TempDir::new().unwrap();
+    fs::write(file(&dir), bytes).unwrap();
+    let store = RedbStore::open(dir.path(), user_agent::in_words)?;
+    let query = SessionQuery { limit: 1_000, ..SessionQuery::default() };
+    Ok(store.list(&query, &Lifetimes::default(), START).sessions)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_damage_to_the_file_is_silent() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    join_all((0..300).map(|number| store.create(session(number, "anna")))).await;
+    store.close().unwrap();
+    let whole = fs::read(file(&dir)).unwrap();
+    let expected = opened(&whole).unwrap();
+    assert_eq!(expected.len(), 300);
+
+    let mut refused = 0;
+    let mut judge = |bytes: &[u8], what: &str| match opened(bytes) {
+        Ok(sessions) => assert!(sessions == expected, "{what}: other sessions, and no word of it"),
+        Err(OpenError::Damaged { .. } | OpenError::OtherVersion { .. }) => refused += 1,
+        Err(error) => panic!("{what}: {error}"),
+    };
+    // An odd number of bytes apart, so that all fields of pages and rows are met.
+    for at in (0..whole.len()).step_by((whole.len() / 1_500) | 1) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        judge(&bytes, &format!("a flipped bit in byte {at}"));
+    }
+    for kept in (1..16).map(|part| whole.len() / 16 * part) {
+        judge(&whole[..kept], &format!("cut to {kept} bytes"));
+        let mut bytes = whole.clone();
+        bytes[kept..].fill(0);
+        judge(&bytes, &format!("zeros from byte {kept} on"));
+    }
+    assert!(refused > 300, "only {refused} were met");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_deletes_of_a_row_one_ends_it() {
     let store = RedbStore::in_memory(user_agent::in_words).unwrap();
