@@ -13,6 +13,9 @@ use super::{
 
 /// What may be kept beside twice what is shown, in bytes.
 const SLACK: usize = 64 * 1_024;
+/// What may be kept beside that between rounds, in bytes: the rows of a thousand tabs that have come since the last. The next
+/// round goes on with what is shown.
+const BETWEEN_ROUNDS: usize = if cfg!(test) { 128 * 1_024 } else { 8 * 1_024 * 1_024 };
 
 /// See the module. A row that is kept is read without a look at the table; one that is not waits for memory ten times.
 ///
@@ -25,11 +28,11 @@ pub(crate) struct RowCache {
     before: Kept,
     /// The bytes of the rows that have been read in this round, those of each view. None between rounds.
     shown: Option<usize>,
-    /// How many bytes there were at the beginning of the round, and how many a round needs, as far as known: rows that many views
+    /// How many bytes there were at the end of the last round, and how many a round needs, as far as known: rows that many views
     /// show count once.
-    began_with: usize,
+    ended_with: usize,
     needed: usize,
-    /// How many bytes a round goes on with. When twice as many have piled up before it, all are dropped.
+    /// How many bytes a round goes on with. When twice as many and [`BETWEEN_ROUNDS`] have piled up before it, all are dropped.
     most: usize,
     /// Where the next row most likely stands: behind the last, in what is kept and in what was before.
     next: usize,
@@ -75,21 +78,22 @@ impl RowCache {
 
     /// Begins a round, in which all views are read.
     pub(crate) fn begin_round(&mut self) {
-        if self.kept.bytes.len() > self.most {
+        // What tabs have read that have come since is shown.
+        if self.ended_with > self.most {
             // It will be as much again: growing bit by bit would cost more than the rows.
             let mut room = self.kept.emptied();
             room.reserve(self.kept.rows.len(), self.kept.bytes.len());
             self.before = mem::replace(&mut self.kept, room);
         }
-        self.began_with = self.kept.bytes.len();
         (self.shown, self.next, self.next_before) = (Some(0), 0, 0);
     }
 
     /// Ends a round.
     pub(crate) fn end_round(&mut self) {
         let is_all = !mem::take(&mut self.before).rows.is_empty();
-        let added = self.kept.bytes.len().saturating_sub(self.began_with);
-        self.needed = if is_all { self.kept.bytes.len() } else { self.needed.max(added) };
+        let bytes = self.kept.bytes.len();
+        let added = bytes.saturating_sub(mem::replace(&mut self.ended_with, bytes));
+        self.needed = if is_all { bytes } else { self.needed.max(added) };
         self.most = 2 * self.shown.take().unwrap_or_default().min(self.needed) + SLACK;
     }
 
@@ -105,12 +109,12 @@ impl RowCache {
     pub(super) fn read_sessions(&mut self, table: &Table, ids: &[SessionId]) -> Rows<'_> {
         self.forget_changed(table);
         for id in ids {
-            if self.kept.is_of(self.next, *id) {
+            if self.kept.slot_of(self.next, *id).is_some() {
                 self.places.push(self.next);
                 self.next += 1;
             } else {
                 let behind = self.kept.stood_at(self.next, *id).then_some(self.next + 1);
-                if let Some(slot) = table.find(*id) {
+                if let Some(slot) = self.before.slot_of(self.next_before, *id).or_else(|| table.find(*id)) {
                     self.find(slot);
                 }
                 // The next is where it would be had this one not changed.
@@ -149,8 +153,8 @@ impl RowCache {
                 });
             }
         });
-        if self.shown.is_none() && self.kept.bytes.len() > self.most.max(SLACK) * 2 {
-            self.kept = self.kept.emptied();
+        if self.shown.is_none() && self.kept.bytes.len() > 2 * self.most + BETWEEN_ROUNDS {
+            (self.kept, self.ended_with) = (self.kept.emptied(), 0);
         }
     }
 
@@ -255,9 +259,9 @@ impl Kept {
         self.by_slot.find(hash_of(slot), |row| self.rows[*row].slot == Some(slot)).copied()
     }
 
-    /// Whether a row is that of this session, and as it was.
-    fn is_of(&self, row: usize, id: SessionId) -> bool {
-        self.rows.get(row).is_some_and(|row| row.mark.id == id && row.slot.is_some())
+    /// The slot of a row, if it is that of this session, and as it was.
+    fn slot_of(&self, row: usize, id: SessionId) -> Option<Slot> {
+        self.rows.get(row).filter(|row| row.mark.id == id)?.slot
     }
 
     /// Whether this was the row of a session before something else was to be shown.
