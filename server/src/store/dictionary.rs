@@ -1,6 +1,10 @@
 //! Texts that many rows share: each is kept once and known by a number.
 
-use std::{cmp::Ordering, hash::BuildHasher, sync::Arc};
+use std::{
+    cmp::Ordering,
+    hash::BuildHasher,
+    sync::{Arc, OnceLock},
+};
 
 use app::session::search::fold;
 use foldhash::quality::RandomState;
@@ -10,6 +14,9 @@ use super::texts::Texts;
 
 /// Puts a User-Agent into words: `Chrome 156 on Linux`. Called once for each distinct one.
 pub type DescribeAgent = fn(&str) -> String;
+
+/// Up to how many texts are ranked: that takes ten milliseconds, anew whenever there is another.
+const MOST_RANKED: usize = if cfg!(test) { 8 } else { 16_384 };
 
 /// Distinct texts with the number of rows that use them. A text that no row uses can be forgotten; its number then goes
 /// to another.
@@ -21,6 +28,8 @@ pub(crate) struct Dictionary {
     folded: Texts,
     /// The first bytes of `folded`: they decide most comparisons without a visit to the heap.
     prefixes: Vec<u64>,
+    /// The place of each text among all, if that has been asked for since there were others.
+    ranks: OnceLock<Vec<u32>>,
     /// How many rows have this text; 0 while the number is free.
     uses: Vec<u32>,
     /// How many texts are used.
@@ -49,6 +58,7 @@ impl Dictionary {
             words: Vec::new(),
             folded: Texts::default(),
             prefixes: Vec::new(),
+            ranks: OnceLock::new(),
             uses: Vec::new(),
             used: 0,
             free: Vec::new(),
@@ -144,6 +154,19 @@ impl Dictionary {
         self.prefixes[number as usize]
     }
 
+    /// The place of each text among all, by number, if there are few.
+    pub(crate) fn ranks(&self) -> Option<&[u32]> {
+        (self.numbers() <= MOST_RANKED).then(|| &**self.ranks.get_or_init(|| self.rank()))
+    }
+
+    fn rank(&self) -> Vec<u32> {
+        let mut in_order: Vec<_> = (0..self.numbers() as u32).collect();
+        in_order.sort_unstable_by_key(|number| self.key(*number));
+        let mut ranks = vec![0; in_order.len()];
+        (0..).zip(in_order).for_each(|(rank, number)| ranks[number as usize] = rank);
+        ranks
+    }
+
     /// The place of a text in the alphabet.
     #[inline]
     pub(crate) fn key(&self, number: u32) -> TextKey<'_> {
@@ -156,6 +179,7 @@ impl Dictionary {
             None => self.extend(),
         };
         let at = number as usize;
+        self.ranks.take();
         let text: Arc<str> = text.into();
         let folded = match self.describe {
             None => fold(&text),
@@ -284,6 +308,23 @@ mod tests {
         names.sort_by_key(|number| users.key(*number));
         let names = names.map(|number| &**users.text(number));
         assert_eq!(names, ["", "ann", "Anna-Maria", "anna-maria", "anna-marie", "ben", "Ärger"]);
+    }
+
+    #[test]
+    fn few_texts_are_ranked_as_they_are_in_order_with_every_new_one() {
+        let mut users = Dictionary::plain();
+        for (count, name) in (1..).zip(["ben", "Anna-Maria", "anna-maria", "Ärger", "anna-marie", "ann", "", "x", "y"])
+        {
+            users.acquire(name);
+            let mut numbers: Vec<_> = (0..count).collect();
+            numbers.sort_by_key(|number| users.key(*number));
+            let ranked = users.ranks().map(|ranks| {
+                let mut numbers: Vec<_> = (0..count).collect();
+                numbers.sort_by_key(|number| ranks[*number as usize]);
+                numbers
+            });
+            assert_eq!(ranked, (count as usize <= MOST_RANKED).then_some(numbers));
+        }
     }
 
     #[test]

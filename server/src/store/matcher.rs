@@ -1,5 +1,7 @@
 //! Which sessions a filter means: 64 slots at a time, by their bits.
 
+use std::net::IpAddr;
+
 use app::{
     session::{
         SessionType,
@@ -37,7 +39,12 @@ enum Test<'t> {
     /// A 1 for each type that is meant.
     Types(Box<[u8; 256]>),
     AddressText(AddressText),
-    Network(Network),
+    /// The bits of IPv4 addresses that count, and what they are.
+    NetworkV4 {
+        mask: u32,
+        bits: u32,
+    },
+    NetworkV6(Network),
     LastActive(Range),
     CreatedAt(Range),
 }
@@ -79,6 +86,11 @@ impl<'t> Matcher<'t> {
         found
     }
 
+    /// How many words there are.
+    pub(crate) fn words(&self) -> usize {
+        self.table.words()
+    }
+
     /// Whether the session in a slot is meant.
     pub(crate) fn matches(&self, slot: Slot) -> bool {
         self.found(slot as usize / 64) & (1 << (slot % 64)) != 0
@@ -87,7 +99,7 @@ impl<'t> Matcher<'t> {
     /// Every slot that is meant.
     #[inline]
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        (0..self.table.words()).flat_map(|word| bits::slots(word, self.found(word)))
+        (0..self.words()).flat_map(|word| bits::slots(word, self.found(word)))
     }
 }
 
@@ -100,7 +112,7 @@ fn of_search<'t>(table: &'t Table, search: &Search, now: Timestamp) -> Vec<Claus
             Condition::Server(text) => table.servers_containing(&fold(text)).map(numbers).into_iter().collect(),
             Condition::Agent(text) => table.agents_containing(&fold(text)).map(numbers).into_iter().collect(),
             Condition::Type(session_type) => vec![types(|one| one == *session_type)],
-            Condition::Address(network) => vec![Test::Network(*network)],
+            Condition::Address(network) => vec![Test::of_network(*network)],
             Condition::Idle(span) => vec![Test::LastActive(Range::new(*span, now))],
             Condition::Age(span) => vec![Test::CreatedAt(Range::new(*span, now))],
         };
@@ -148,6 +160,16 @@ impl Range {
 }
 
 impl Test<'_> {
+    fn of_network(network: Network) -> Self {
+        match network.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(network.prefix.min(32))).unwrap_or(0);
+                Self::NetworkV4 { mask, bits: address.to_bits() & mask }
+            }
+            IpAddr::V6(_) => Self::NetworkV6(network),
+        }
+    }
+
     /// Of which slots it holds. Only those that are `among` the asked ones have to be told.
     fn holding(&self, table: &Table, word: usize, among: u64) -> u64 {
         match self {
@@ -156,11 +178,10 @@ impl Test<'_> {
             }
             Self::Types(meant) => bits::which(table.types_of(word), |one| meant[usize::from(one)] != 0),
             Self::AddressText(part) => part.in_slots(table.addresses(), word, among),
-            Self::Network(network) => table.addresses().matching(
-                word,
-                |address| network.contains(std::net::Ipv4Addr::from_bits(address).into()),
-                |address| network.contains(address.into()),
-            ),
+            Self::NetworkV4 { mask, bits } => table.addresses().matching_v4(word, |address| address & mask == *bits),
+            Self::NetworkV6(network) => {
+                table.addresses().matching_v6(word, among, |address| network.contains(address.into()))
+            }
             Self::LastActive(range) => (0..64)
                 .fold(0, |held, bit| held | (u64::from(range.holds(table.last_active_at(slot(word, bit)))) << bit)),
             Self::CreatedAt(range) => {

@@ -1,6 +1,6 @@
 //! Reads of the table: part of the list, one user's sessions, some sessions, newer sessions.
 
-use std::{cmp::Reverse, net::IpAddr};
+use std::{array, cmp::Reverse, net::IpAddr};
 
 use app::{
     session::{
@@ -13,6 +13,7 @@ use app::{
 };
 
 use super::{
+    bits,
     dictionary::Dictionary,
     matcher::Matcher,
     table::{Slot, Table},
@@ -36,16 +37,14 @@ pub(crate) fn page(table: &Table, query: &SessionQuery, lifetimes: &Lifetimes, n
         Column::UserAgent => by_text(&matcher(), table, query, &table.user_agents, |slot| table.agent(slot)),
         Column::SessionType => {
             let places = type_places();
-            find(&matcher(), table, query, |slot| places[table.type_index(slot)], |_| ())
+            find_ranked(&matcher(), table, query, |slot| places[table.type_index(slot)])
         }
         Column::Address => {
             find(&matcher(), table, query, |slot| table.address_place(slot), |slot| table.address_key(slot))
         }
         Column::LastActive => find(&matcher(), table, query, |slot| table.last_active_at(slot).as_millis(), |_| ()),
-        Column::IdleTimeout => find(&matcher(), table, query, |slot| table.idle_place(slot, lifetimes), |_| ()),
-        Column::AbsoluteLifetime => {
-            find(&matcher(), table, query, |slot| table.lifetime_place(slot, lifetimes), |_| ())
-        }
+        Column::IdleTimeout => find(&matcher(), table, query, table.idle_places(lifetimes), |_| ()),
+        Column::AbsoluteLifetime => find(&matcher(), table, query, table.lifetime_places(lifetimes), |_| ()),
     };
     (Page { revision, total: found.total, ..head(table, None) }, found.slots)
 }
@@ -113,6 +112,9 @@ pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId, now:
     count as u64
 }
 
+/// From so many of 64 slots on all of them are looked at.
+const MANY_OF_A_WORD: u32 = 32;
+
 struct Found {
     /// All that match.
     total: u64,
@@ -134,7 +136,17 @@ fn by_text(
     texts: &Dictionary,
     number: impl Fn(Slot) -> u32,
 ) -> Found {
-    find(matcher, table, query, |slot| texts.prefix(number(slot)), |slot| texts.key(number(slot)))
+    match texts.ranks() {
+        Some(ranks) => find_ranked(matcher, table, query, |slot| ranks[number(slot) as usize].into()),
+        None => find(matcher, table, query, |slot| texts.prefix(number(slot)), |slot| texts.key(number(slot))),
+    }
+}
+
+/// The rows that a query asks for, by a rank that many may share, below 2^16, and then by id.
+fn find_ranked(matcher: &Matcher<'_>, table: &Table, query: &SessionQuery, rank: impl Fn(Slot) -> u64) -> Found {
+    // Sessions of one rank are told apart by their place, too: else each of them would be looked at closely. Ids that do not fit
+    // share one.
+    find(matcher, table, query, |slot| rank(slot) << 48 | table.id(slot).0.min((1 << 48) - 1), |_| ())
 }
 
 /// The rows that a query asks for, by their place, by a key among those of one place, and then by id.
@@ -160,9 +172,17 @@ fn find_in_order<K: Ord + Copy>(
 ) -> Found {
     let mut window = Window::new(query.first, query.limit);
     let mut total = 0;
-    for slot in matcher.slots() {
-        total += 1;
-        window.push(place(slot), || row(slot));
+    for word in 0..matcher.words() {
+        let mut found = matcher.found(word);
+        total += u64::from(found.count_ones());
+        // Of many the few that may be in the window are told without a branch for each.
+        if found.count_ones() >= MANY_OF_A_WORD {
+            let places: [u64; 64] = array::from_fn(|bit| place(word as Slot * 64 + bit as Slot));
+            found &= bits::which(&places, |place| window.reaches(place));
+        }
+        for slot in bits::slots(word, found) {
+            window.push(place(slot), || row(slot));
+        }
     }
     Found { total, slots: window.into_rows().into_iter().map(|(_, slot)| slot).collect() }
 }

@@ -44,8 +44,14 @@ impl Found {
             Column::SessionType => entries(&matcher, table, |slot| (types[table.type_index(slot)], 0)),
             Column::Address => entries(&matcher, table, |slot| of_address(table.address(slot))),
             Column::LastActive => entries(&matcher, table, |slot| (table.last_active_at(slot).as_millis(), 0)),
-            Column::IdleTimeout => entries(&matcher, table, |slot| (table.idle_place(slot, lifetimes), 0)),
-            Column::AbsoluteLifetime => entries(&matcher, table, |slot| (table.lifetime_place(slot, lifetimes), 0)),
+            Column::IdleTimeout => {
+                let place = table.idle_places(lifetimes);
+                entries(&matcher, table, |slot| (place(slot), 0))
+            }
+            Column::AbsoluteLifetime => {
+                let place = table.lifetime_places(lifetimes);
+                entries(&matcher, table, |slot| (place(slot), 0))
+            }
         };
         Self { column, sessions }
     }

@@ -65,8 +65,9 @@ pub(crate) struct Table {
     /// Of which something else is shown than when that was last asked.
     changed: SlotBits,
     order: Mutex<Order>,
-    /// Of the few sessions that were made to be kept.
+    /// Of the few sessions that were made to be kept, and one bit a slot: whether it is one of them.
     standings: HashMap<Slot, Arc<Standing>>,
+    are_standing: Vec<u64>,
     vacant: Vec<Slot>,
     /// Slots whose session has gone, but not yet what points there.
     left: Vec<Slot>,
@@ -104,6 +105,7 @@ impl Table {
             changed: SlotBits::default(),
             order: Mutex::default(),
             standings: HashMap::new(),
+            are_standing: Vec::new(),
             vacant: Vec::new(),
             left: Vec::new(),
             used: 0,
@@ -155,6 +157,7 @@ impl Table {
         *self.last_active_at[at].get_mut() = row.last_active_at.as_millis();
         if let Some(standing) = &row.standing {
             self.standings.insert(slot, Arc::new(Standing::clone(standing)));
+            self.are_standing[at / WORD] |= bit(at);
         }
         self.ids[at] = row.id.0;
         self.by_type[row.session_type.index()] += 1;
@@ -202,7 +205,9 @@ impl Table {
         self.by_token.remove(hash_of_token(&self.tokens[at]), slot);
         self.by_id.remove(hash_of_id(self.ids[at]), slot);
         self.ids[at] = VACANT;
-        self.standings.remove(&slot);
+        if self.standings.remove(&slot).is_some() {
+            self.are_standing[at / WORD] &= !bit(at);
+        }
         self.addresses.take(at);
         self.usernames.forget(self.users[at]);
         self.server_names.forget(self.servers[at]);
@@ -348,6 +353,7 @@ impl Table {
         resize(&mut self.created_at, slots);
         resize(&mut self.last_active_at, slots);
         resize(&mut self.touched, slots / WORD);
+        resize(&mut self.are_standing, slots / WORD);
         self.moved.grow(slots / WORD);
         self.changed.grow(slots / WORD);
         self.addresses.grow(slots);

@@ -25,10 +25,16 @@ impl<R: Ord + Copy> Window<R> {
         Self { first, end: first.saturating_add(limit as usize), kept: Vec::new(), bound: None, last_place: u64::MAX }
     }
 
+    /// Whether a row of this place may be in the window, as far as is known by now.
+    #[inline]
+    pub(crate) fn reaches(&self, place: u64) -> bool {
+        place <= self.last_place
+    }
+
     /// Lets a row pass by. Only near the bound it is asked for more than its place.
     #[inline]
     pub(crate) fn push(&mut self, place: u64, rest: impl FnOnce() -> R) {
-        if place > self.last_place {
+        if !self.reaches(place) {
             return;
         }
         let row = (place, rest());

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     net::IpAddr,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use app::{
@@ -11,7 +12,7 @@ use app::{
     time::Timestamp,
 };
 
-use super::{Slot, Table};
+use super::{Slot, Table, WORD, bit};
 use crate::store::row::Row;
 
 impl Table {
@@ -43,7 +44,7 @@ impl Table {
             username: self.usernames.text(self.user(slot)),
             server_name: self.server_names.text(self.server(slot)),
             user_agent: self.user_agents.text(self.agent(slot)),
-            standing: self.standings.get(&slot).map(|standing| Cow::Borrowed(&**standing)),
+            standing: self.standing(slot).map(|standing| Cow::Borrowed(&**standing)),
         }
     }
 
@@ -58,7 +59,9 @@ impl Table {
 
     /// What makes it one of the few that were made to be kept.
     pub(crate) fn standing(&self, slot: Slot) -> Option<&Arc<Standing>> {
-        if self.standings.is_empty() { None } else { self.standings.get(&slot) }
+        let at = slot as usize;
+        // A look into the map takes longer than all else that is done for a row.
+        if self.are_standing[at / WORD] & bit(at) == 0 { None } else { self.standings.get(&slot) }
     }
 
     /// Its number in `usernames`.
@@ -111,7 +114,7 @@ impl Table {
 
     /// When its session ends if nothing happens.
     pub(crate) fn deadlines(&self, slot: Slot, lifetimes: &Lifetimes) -> Deadlines {
-        match self.standings.get(&slot) {
+        match self.standing(slot) {
             Some(standing) => standing.deadlines(),
             None => {
                 let lifetime = lifetimes.of(self.session_type(slot));
@@ -126,22 +129,34 @@ impl Table {
     }
 
     /// Numbers that order sessions by when their idle timeout is over: last are those that have none.
-    pub(crate) fn idle_place(&self, slot: Slot, lifetimes: &Lifetimes) -> u64 {
-        self.deadlines(slot, lifetimes).idle_timeout.map_or(u64::MAX, Timestamp::as_millis)
+    pub(crate) fn idle_places(&self, lifetimes: &Lifetimes) -> impl Fn(Slot) -> u64 {
+        let timeouts = SessionType::ALL.map(|one| millis(lifetimes.of(one).idle_timeout));
+        move |slot| match self.standing(slot) {
+            Some(standing) => standing.deadlines().idle_timeout.map_or(u64::MAX, Timestamp::as_millis),
+            None => self.last_active_at(slot).as_millis().saturating_add(timeouts[self.type_index(slot)]),
+        }
     }
 
     /// Numbers that order sessions by when their absolute lifetime is over.
-    pub(crate) fn lifetime_place(&self, slot: Slot, lifetimes: &Lifetimes) -> u64 {
-        self.deadlines(slot, lifetimes).absolute_lifetime.as_millis()
+    pub(crate) fn lifetime_places(&self, lifetimes: &Lifetimes) -> impl Fn(Slot) -> u64 {
+        let lifetimes = SessionType::ALL.map(|one| millis(lifetimes.of(one).absolute_lifetime));
+        move |slot| match self.standing(slot) {
+            Some(standing) => standing.deadlines().absolute_lifetime.as_millis(),
+            None => self.created_at(slot).as_millis().saturating_add(lifetimes[self.type_index(slot)]),
+        }
     }
 
     /// What its session is good for.
     pub(crate) fn purpose(&self, slot: Slot) -> Purpose {
-        Purpose::of(self.standings.get(&slot).map(|standing| &**standing))
+        Purpose::of(self.standing(slot).map(|standing| &**standing))
     }
 
     #[inline]
     pub(crate) fn last_active_at(&self, slot: Slot) -> Timestamp {
         Timestamp::from_millis(self.last_active_at[slot as usize].load(Ordering::Relaxed))
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
