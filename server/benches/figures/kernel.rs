@@ -1,6 +1,6 @@
 //! The least that a search or an order over all sessions can cost: bare loops over bare columns.
 
-use std::{collections::HashMap, hint::black_box};
+use std::{collections::HashMap, hint::black_box, sync::Arc};
 
 use memchr::memmem;
 
@@ -19,8 +19,42 @@ pub(crate) struct Columns {
     begins: Vec<u32>,
     /// The first eight bytes of each name, as a number that compares as they do.
     prefixes: Vec<u64>,
+    types: Vec<u8>,
     addresses: Vec<u32>,
+    servers: Shared,
+    agents: Shared,
+    created: Vec<u64>,
     last_active: Vec<u64>,
+}
+
+/// A column of few different texts.
+#[derive(Default)]
+struct Shared {
+    texts: Vec<Arc<str>>,
+    /// The number of each session's text.
+    numbers: Vec<u32>,
+}
+
+impl Shared {
+    fn push(&mut self, text: &str) {
+        let known = self.texts.iter().position(|known| **known == *text);
+        let number = known.unwrap_or_else(|| {
+            self.texts.push(text.into());
+            self.texts.len() - 1
+        });
+        self.numbers.push(number as u32);
+    }
+
+    /// A 1 for each text that contains a part, by number.
+    fn containing(&self, part: &str) -> Vec<u8> {
+        self.texts.iter().map(|text| u8::from(text.contains(part))).collect()
+    }
+
+    /// The place of each text among all, by number.
+    fn places(&self) -> Vec<u64> {
+        let place = |text: &Arc<str>| self.texts.iter().filter(|other| *other < text).count() as u64;
+        self.texts.iter().map(place).collect()
+    }
 }
 
 impl Columns {
@@ -31,7 +65,11 @@ impl Columns {
             names: Vec::new(),
             begins: Vec::new(),
             prefixes: Vec::new(),
+            types: Vec::new(),
             addresses: Vec::new(),
+            servers: Shared::default(),
+            agents: Shared::default(),
+            created: Vec::new(),
             last_active: Vec::new(),
         };
         let mut numbers = HashMap::new();
@@ -52,6 +90,10 @@ impl Columns {
                 std::net::IpAddr::V4(address) => address.to_bits(),
                 std::net::IpAddr::V6(_) => 0,
             });
+            columns.types.push(session.session_type as u8);
+            columns.servers.push(&session.server_name);
+            columns.agents.push(&session.client.user_agent);
+            columns.created.push(session.created_at.as_millis());
             columns.last_active.push(session.created_at.as_millis());
         }
         columns
@@ -59,6 +101,12 @@ impl Columns {
 
     /// The newest of the sessions whose username contains a part.
     pub(crate) fn search_names(&self, part: &str) -> usize {
+        let meant = self.names_containing(part);
+        self.newest(|row| meant[self.users[row] as usize] != 0)
+    }
+
+    /// A 1 for each user whose name contains a part, by number.
+    fn names_containing(&self, part: &str) -> Vec<u8> {
         let mut meant = vec![0_u8; self.begins.len()];
         let finder = memmem::Finder::new(part);
         let (mut from, mut number) = (0, 0);
@@ -68,7 +116,7 @@ impl Columns {
             meant[number - 1] = 1;
             from = self.begins.get(number).map_or(self.names.len(), |begin| *begin as usize);
         }
-        self.newest(|row| meant[self.users[row] as usize] != 0)
+        meant
     }
 
     /// The newest of the sessions whose address, as it is written, contains `10.77.`.
@@ -79,6 +127,76 @@ impl Columns {
             (b == 77 && ends_in_10[usize::from(a)]) || (c == 77 && ends_in_10[usize::from(b)])
         };
         self.newest(|row| is_meant(self.addresses[row]))
+    }
+
+    /// The newest of the sessions whose address is in a network.
+    pub(crate) fn search_network(&self, network: u32, bits: u32) -> usize {
+        let mask = u32::MAX << (32 - bits);
+        self.newest(|row| self.addresses[row] & mask == network)
+    }
+
+    /// The newest of the sessions whose User-Agent contains a part.
+    pub(crate) fn search_agents(&self, part: &str) -> usize {
+        let meant = self.agents.containing(part);
+        self.newest(|row| meant[self.agents.numbers[row] as usize] != 0)
+    }
+
+    /// The newest of the sessions whose server's name contains a part.
+    pub(crate) fn search_servers(&self, part: &str) -> usize {
+        let meant = self.servers.containing(part);
+        self.newest(|row| meant[self.servers.numbers[row] as usize] != 0)
+    }
+
+    /// The newest of the sessions that were last active before an instant.
+    pub(crate) fn idle_before(&self, instant: u64) -> usize {
+        self.newest(|row| self.last_active[row] < instant)
+    }
+
+    /// The newest of the sessions that were created after an instant.
+    pub(crate) fn created_after(&self, instant: u64) -> usize {
+        self.newest(|row| self.created[row] > instant)
+    }
+
+    /// The newest of the sessions of names with one part, of User-Agents without another, last active before an instant.
+    pub(crate) fn search_several(&self, name: &str, agent: &str, instant: u64) -> usize {
+        let (names, agents) = (self.names_containing(name), self.agents.containing(agent));
+        self.newest(|row| {
+            names[self.users[row] as usize] != 0
+                && agents[self.agents.numbers[row] as usize] == 0
+                && self.last_active[row] < instant
+        })
+    }
+
+    /// The first sessions by type.
+    pub(crate) fn by_type(&self) -> usize {
+        self.first((0..self.types.len()).map(|row| (u64::from(self.types[row]), row)))
+    }
+
+    /// The first sessions by address.
+    pub(crate) fn by_address(&self) -> usize {
+        self.first((0..self.addresses.len()).map(|row| (u64::from(self.addresses[row]), row)))
+    }
+
+    /// The first sessions by the name of their server.
+    pub(crate) fn by_server(&self) -> usize {
+        let places = self.servers.places();
+        self.first((0..self.types.len()).map(|row| (places[self.servers.numbers[row] as usize], row)))
+    }
+
+    /// The first sessions by User-Agent.
+    pub(crate) fn by_agent(&self) -> usize {
+        let places = self.agents.places();
+        self.first((0..self.types.len()).map(|row| (places[self.agents.numbers[row] as usize], row)))
+    }
+
+    /// The first sessions by last activity: all have the same idle timeout.
+    pub(crate) fn by_last_active(&self) -> usize {
+        self.first((0..self.last_active.len()).map(|row| (self.last_active[row], row)))
+    }
+
+    /// The first sessions by their creation: all have the same absolute lifetime.
+    pub(crate) fn by_created(&self) -> usize {
+        self.first((0..self.created.len()).map(|row| (self.created[row], row)))
     }
 
     /// The first sessions by username.

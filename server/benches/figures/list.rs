@@ -40,15 +40,19 @@ pub(crate) fn measure_small(conditions: &Conditions, report: &mut Report) -> any
     Ok(())
 }
 
-/// Reports pages of a store that holds this many sessions.
+/// Reports pages of a store that holds this many sessions; of the large one every kind of search and sort.
 pub(crate) fn measure(
     conditions: &Conditions,
     store: &RedbStore,
     sessions: u64,
     report: &mut Report,
 ) -> anyhow::Result<()> {
+    let mut asked = queries(sessions);
+    if sessions == conditions.sessions {
+        asked.extend(other_queries(conditions.now));
+    }
     let columns = Columns::new(&Population::new(sessions, conditions.now), sessions);
-    for (name, query, floor) in queries(sessions) {
+    for (name, query, floor) in asked {
         verify(store, &query, sessions, conditions.now)?;
         let page = || median_seconds(PAGES, || store.list(&query, &Lifetimes::default(), conditions.now));
         let name = format!("list page of {}, {name}", grouped(sessions));
@@ -59,7 +63,11 @@ pub(crate) fn measure(
             }
             Some(floor) => {
                 let total = store.list(&query, &Lifetimes::default(), conditions.now).total;
-                ensure!(floor(&columns) as u64 == total, "the floor of {name} finds other sessions");
+                ensure!(
+                    floor(&columns) as u64 == total,
+                    "{name}: {total} sessions, the floor finds {}",
+                    floor(&columns)
+                );
                 let round = |_| Pair { value: page(), floor: median_seconds(PAGES, || floor(&columns)) };
                 let rounds: Vec<_> = (0..conditions.rounds).map(round).collect();
                 report.compare(name, Unit::Seconds, &rounds);
@@ -84,24 +92,55 @@ fn over_http(conditions: &Conditions, store: &RedbStore, sessions: u64, report: 
     Ok(())
 }
 
-/// The same over bare columns; the number of sessions it finds.
-type Floor = fn(&Columns) -> usize;
+/// What is asked, in words and as a query, and the same over bare columns: how many sessions that finds.
+type Asked = (&'static str, SessionQuery, Option<Floor>);
+type Floor = Box<dyn Fn(&Columns) -> usize>;
 
-fn queries(sessions: u64) -> [(&'static str, SessionQuery, Option<Floor>); 6] {
+fn floor(floor: impl Fn(&Columns) -> usize + 'static) -> Option<Floor> {
+    Some(Box::new(floor))
+}
+
+fn searched(search: &str) -> SessionQuery {
+    SessionQuery { filter: Filter { session_type: None, search: search.to_owned() }, ..SessionQuery::default() }
+}
+
+fn sorted(column: Column) -> SessionQuery {
+    SessionQuery { sort: Sort { column, descending: false }, ..SessionQuery::default() }
+}
+
+fn queries(sessions: u64) -> Vec<Asked> {
     let all = SessionQuery::default;
-    let searched = |search: &str| {
-        let filter = Filter { session_type: None, search: search.to_owned() };
-        SessionQuery { filter, ..all() }
-    };
     let browser = Filter { session_type: Some(SessionType::Browser), search: String::new() };
-    let by_username = Sort { column: Column::Username, descending: false };
-    [
+    vec![
         ("first", all(), None),
         ("in the middle", SessionQuery { first: sessions / 2, ..all() }, None),
         ("one type", SessionQuery { filter: browser, ..all() }, None),
-        ("search for a name", searched("okafor"), Some(|columns| columns.search_names("okafor"))),
-        ("search for an address", searched("10.77."), Some(Columns::search_addresses)),
-        ("by username", SessionQuery { sort: by_username, ..all() }, Some(Columns::by_username)),
+        ("search for a name", searched("okafor"), floor(|columns| columns.search_names("okafor"))),
+        ("search for an address", searched("10.77."), floor(Columns::search_addresses)),
+        ("by username", sorted(Column::Username), floor(Columns::by_username)),
+    ]
+}
+
+fn other_queries(now: Timestamp) -> Vec<Asked> {
+    let now = now.as_millis();
+    const MINUTE: u64 = 60_000;
+    vec![
+        ("ip:10.64.0.0/12", searched("ip:10.64.0.0/12"), floor(|columns| columns.search_network(0x0a40_0000, 12))),
+        ("agent:firefox", searched("agent:firefox"), floor(|columns| columns.search_agents("Firefox"))),
+        ("server:keep-02", searched("server:keep-02"), floor(|columns| columns.search_servers("keep-02"))),
+        ("idle>10m", searched("idle>10m"), floor(move |columns| columns.idle_before(now - 10 * MINUTE))),
+        ("age<5m", searched("age<5m"), floor(move |columns| columns.created_after(now - 5 * MINUTE))),
+        (
+            "user:okafor -agent:firefox idle>10m",
+            searched("user:okafor -agent:firefox idle>10m"),
+            floor(move |columns| columns.search_several("okafor", "Firefox", now - 10 * MINUTE)),
+        ),
+        ("by type", sorted(Column::SessionType), floor(Columns::by_type)),
+        ("by address", sorted(Column::Address), floor(Columns::by_address)),
+        ("by server name", sorted(Column::ServerName), floor(Columns::by_server)),
+        ("by user agent", sorted(Column::UserAgent), floor(Columns::by_agent)),
+        ("by idle timeout", sorted(Column::IdleTimeout), floor(Columns::by_last_active)),
+        ("by absolute lifetime", sorted(Column::AbsoluteLifetime), floor(Columns::by_created)),
     ]
 }
 
