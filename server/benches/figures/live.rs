@@ -43,14 +43,23 @@ struct Scene {
     /// held change only by those.
     held: bool,
     changes_per_second: u32,
+    /// Whether each part is that of a search: of a network.
+    searched: bool,
     /// Tabs that do not read.
     stalled: u32,
 }
 
 /// A thousand tabs, each on a part of its own.
-const THOUSAND: Scene =
-    Scene { tabs: 1_000, parts: 1_000, spread: false, held: false, changes_per_second: 1_000, stalled: 0 };
-const SCENES: [Scene; 9] = [
+const THOUSAND: Scene = Scene {
+    tabs: 1_000,
+    parts: 1_000,
+    spread: false,
+    held: false,
+    changes_per_second: 1_000,
+    searched: false,
+    stalled: 0,
+};
+const SCENES: [Scene; 10] = [
     Scene { tabs: 100, parts: 100, changes_per_second: 10, ..THOUSAND },
     Scene { changes_per_second: 10, ..THOUSAND },
     THOUSAND,
@@ -60,6 +69,7 @@ const SCENES: [Scene; 9] = [
     Scene { spread: true, held: true, ..THOUSAND },
     Scene { spread: true, held: true, changes_per_second: 10_000, ..THOUSAND },
     Scene { parts: 10, ..THOUSAND },
+    Scene { tabs: 20, parts: 20, searched: true, ..THOUSAND },
 ];
 const STALLED: Scene = Scene { stalled: 100, ..THOUSAND };
 
@@ -99,9 +109,10 @@ struct Round {
 impl Stage<'_> {
     fn play(&self, report: &mut Report) -> anyhow::Result<()> {
         for scene in SCENES {
-            let Scene { tabs, parts, spread, held, changes_per_second, .. } = scene;
+            let Scene { tabs, parts, spread, held, changes_per_second, searched, .. } = scene;
+            let what = if searched { "searches" } else { "parts" };
             let where_they_are = if spread { " far apart" } else { "" };
-            let parts = format!("{parts} parts{where_they_are}{}", if held { ", held" } else { "" });
+            let parts = format!("{parts} {what}{where_they_are}{}", if held { ", held" } else { "" });
             let changes = grouped(u64::from(changes_per_second));
             let name = |figure: &str| format!("{tabs} tabs on {parts}, {changes} changes/s, {figure}");
             let rounds = self.rounds(scene)?;
@@ -127,7 +138,7 @@ impl Stage<'_> {
     }
 
     fn round(&self, scene: Scene) -> anyhow::Result<Round> {
-        let Scene { tabs, parts, spread, held, changes_per_second, stalled } = scene;
+        let Scene { tabs, parts, spread, held, changes_per_second, searched, stalled } = scene;
         let (alone, _) = self.cpu_of_changes(changes_per_second, held)?;
 
         let mut child = Tabs::open(self.servers.real(), &self.servers.token, tabs, |command| {
@@ -135,6 +146,7 @@ impl Stage<'_> {
             command.args(["--parts", &parts.to_string(), "--stalled", &stalled.to_string()]);
             command.args(spread.then_some("--spread"));
             command.args(held.then_some("--held"));
+            command.args(searched.then_some("--searched"));
         })?;
         process::settle()?;
         let memory = process::resident_bytes()?;

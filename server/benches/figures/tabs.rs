@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use app::{
     live::{ClientMessage, Held, Patch, ServerMessage, Snapshot, View},
-    session::query::SessionQuery,
+    session::query::{Filter, SessionQuery},
     wire,
 };
 use clap::Args;
@@ -61,6 +61,9 @@ pub(crate) struct TabsArgs {
     /// They hold the order of their part, as the console does once somebody has scrolled.
     #[arg(long)]
     held: bool,
+    /// Each part is the first of a search: of a network.
+    #[arg(long)]
+    searched: bool,
     /// Rows there are.
     #[arg(long, default_value_t = 0)]
     sessions: u64,
@@ -257,7 +260,7 @@ struct Tab {
 impl Tab {
     /// Opens a tab and waits for its first frame.
     async fn open(arguments: &TabsArgs, number: u32) -> anyhow::Result<Self> {
-        let TabsArgs { address, token, rows, parts, spread, held, sessions, counts, .. } = arguments;
+        let TabsArgs { address, token, rows, parts, spread, held, searched, sessions, counts, .. } = arguments;
         let mut request = format!("ws://{address}/live").into_client_request()?;
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
         let stream = TcpStream::connect(address).await?;
@@ -268,8 +271,11 @@ impl Tab {
         let (socket, _) = opening.await.context("opening a tab")?;
         let mut tab = Self { socket, newest: None };
         let apart = if *spread { sessions / u64::from(*parts) } else { u64::from(*rows) };
-        let first = u64::from(number % parts) * apart % (*sessions).max(1);
-        let query = SessionQuery { first, limit: *rows, ..SessionQuery::default() };
+        let part = number % parts;
+        let first = if *searched { 0 } else { u64::from(part) * apart % (*sessions).max(1) };
+        let search = if *searched { format!("ip:10.{part}.0.0/16") } else { String::new() };
+        let filter = Filter { session_type: None, search };
+        let query = SessionQuery { filter, first, limit: *rows, ..SessionQuery::default() };
         let mut shown = tab.watch(View { query: query.clone(), held: None }).await?;
         if *held {
             let ids = shown.sessions.iter().map(|session| session.id).collect();

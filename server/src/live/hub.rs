@@ -68,6 +68,9 @@ pub struct LiveHub {
     hash_key: RandomState,
     /// An order of a million rows takes 40 MB while it is made: one at a time.
     reading_order: Semaphore,
+    /// A pass over a million sessions takes milliseconds: one at a time, so that however many searches are shown, they take no
+    /// more than one core.
+    passing: Semaphore,
 }
 
 #[derive(Default)]
@@ -94,6 +97,7 @@ impl LiveHub {
             at_once,
             hash_key: RandomState::new(),
             reading_order: Semaphore::new(1),
+            passing: Semaphore::new(1),
         }
     }
 
@@ -270,8 +274,12 @@ impl LiveHub {
     }
 
     async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>) -> Option<KeptReading> {
+        let _turn = match watched {
+            Watched::List(_) => Some(self.passing.acquire().await.ok()?),
+            Watched::Own(_) => None,
+        };
         let (sessions, watched, hash_key) = (self.sessions.clone(), watched.clone(), self.hash_key.clone());
-        // One pass over a million sessions takes milliseconds: not on the async threads.
+        // Not on the async threads.
         tokio::task::spawn_blocking(move || KeptReading::new(read(&sessions, &watched, key, &before), &hash_key))
             .await
             .ok()
