@@ -13,7 +13,7 @@ use redb::{
 
 use super::{
     loading::{self, Loaded},
-    medium::{self, Absent, Medium},
+    medium::{self, Medium},
     open_error::OpenError,
     purge::Portion,
     table::Table,
@@ -96,8 +96,9 @@ impl Journal {
     /// # Errors
     /// [`OpenError`]. A file that is damaged or from another version is left as it is.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        medium::make_dir(data_dir)?;
+        let lock = medium::lock(data_dir)?;
         let path = medium::make_file(data_dir)?;
-        let lock = medium::lock(data_dir, &path)?;
         refuse_newer(&path)?;
         Self::on(Medium::File { path, _lock: lock })
     }
@@ -120,7 +121,7 @@ impl Journal {
     }
 
     fn on(medium: Medium) -> Result<Self, OpenError> {
-        let database = medium.open(Absent::Make).map_err(|error| medium.blame(error))?;
+        let database = medium.open().map_err(|error| medium.blame(error))?;
         match schema(&database).map_err(|error| medium.blame(error))? {
             Schema::Known => {}
             Schema::Empty => make_tables(&database).map_err(|error| medium.blame(error))?,
@@ -141,7 +142,7 @@ impl Journal {
     /// As [`Journal::open`]; also when the file is no longer there: a new one would know of no session.
     pub(crate) fn reopen(&mut self) -> Result<(), OpenError> {
         self.database = None;
-        let database = self.medium.open(Absent::Fail).map_err(|error| self.medium.blame(error))?;
+        let database = self.medium.open().map_err(|error| self.medium.blame(error))?;
         match schema(&database).map_err(|error| self.medium.blame(error))? {
             Schema::Known => self.database = Some(database),
             Schema::Newer(found) => return Err(newer(self.medium.name(), found)),

@@ -1,7 +1,8 @@
 //! Where the journal's bytes are: a file in the data directory, or memory.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    fmt::Display,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -14,6 +15,8 @@ use super::open_error::OpenError;
 
 /// The journal's file in the data directory.
 pub const FILE: &str = "keepwatch.redb";
+/// Its name until it is whole.
+const UNFINISHED: &str = "keepwatch.redb.new";
 /// What a process locks that uses the data directory.
 const LOCK: &str = "keepwatch.lock";
 /// Pages kept in memory: commits touch few, and reads are answered by the table.
@@ -30,23 +33,13 @@ pub(crate) enum Medium {
     Backend(Arc<dyn StorageBackend>),
 }
 
-/// What to do where nothing is stored yet.
-#[derive(Clone, Copy)]
-pub(crate) enum Absent {
-    Make,
-    Fail,
-}
-
 impl Medium {
-    /// Opens the database, verifying every page of it.
-    pub(crate) fn open(&self, absent: Absent) -> Result<Database, redb::Error> {
-        let builder = builder();
-        let database = match (self, absent) {
-            (Self::File { path, .. }, Absent::Make) => builder.create(path),
-            (Self::File { path, .. }, Absent::Fail) => builder.open(path),
-            (Self::Backend(backend), _) => builder.create_with_backend(Reopenable(backend.clone())),
-        };
-        Ok(database?)
+    /// Opens the database, verifying every page of it. A file must be one already: a new one would know of no session.
+    pub(crate) fn open(&self) -> Result<Database, redb::Error> {
+        Ok(match self {
+            Self::File { path, .. } => builder().open(path)?,
+            Self::Backend(backend) => builder().create_with_backend(Reopenable(backend.clone()))?,
+        })
     }
 
     /// What messages call it.
@@ -98,39 +91,45 @@ pub(crate) fn builder() -> Builder {
     builder
 }
 
-/// Makes the data directory and an empty file in it where they are not there, durably.
-pub(crate) fn make_file(data_dir: &Path) -> Result<PathBuf, OpenError> {
-    let unusable = |path: &Path, error: io::Error| OpenError::Unusable {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    };
+/// Makes the data directory where it is not there, durably.
+pub(crate) fn make_dir(data_dir: &Path) -> Result<(), OpenError> {
     let missing: Vec<_> = data_dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
-    DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(|error| unusable(data_dir, error))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    let durable = made.and_then(|()| missing.iter().filter_map(|dir| dir.parent()).try_for_each(sync_dir));
+    durable.map_err(|error| unusable(data_dir, error))
+}
+
+/// Makes an empty database in the data directory where there is none, durably. It has its name once it is whole: an empty file
+/// of that name is damage, whatever has come in between.
+pub(crate) fn make_file(data_dir: &Path) -> Result<PathBuf, OpenError> {
     let path = data_dir.join(FILE);
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(_) => {
-            sync_dir(data_dir).map_err(|error| unusable(data_dir, error))?;
-            for parent in missing.iter().filter_map(|dir| dir.parent()) {
-                sync_dir(parent).map_err(|error| unusable(parent, error))?;
-            }
+    let make = || -> Result<(), redb::Error> {
+        if path.try_exists()? {
+            return Ok(());
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(unusable(&path, error)),
-    }
+        let unfinished = data_dir.join(UNFINISHED);
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        builder().create(&unfinished)?.close()?;
+        fs::rename(unfinished, &path)?;
+        Ok(sync_dir(data_dir)?)
+    };
+    make().map_err(|error| unusable(&path, error))?;
     Ok(path)
 }
 
+fn unusable(path: &Path, error: impl Display) -> OpenError {
+    OpenError::Unusable { path: path.display().to_string(), reason: error.to_string() }
+}
+
 /// Takes the data directory for this process; the system gives it back when the process ends, however that comes.
-pub(crate) fn lock(data_dir: &Path, path: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, OpenError> {
     let lock_path = data_dir.join(LOCK);
-    let unusable =
-        |error: io::Error| OpenError::Unusable { path: lock_path.display().to_string(), reason: error.to_string() };
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
-    let lock = lock.map_err(unusable)?;
+    let lock = lock.map_err(|error| unusable(&lock_path, error))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: data_dir.join(FILE).display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(unusable(&lock_path, error)),
     }
 }
 

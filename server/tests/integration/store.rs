@@ -28,7 +28,7 @@ use app::{
 use futures_util::{StreamExt, future::join_all};
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 use server::{
-    store::{OpenError, RedbStore},
+    store::{Kept, OpenError, RedbStore},
     user_agent,
 };
 use tempfile::TempDir;
@@ -363,28 +363,41 @@ async fn a_damaged_row_is_refused_by_its_id_and_not_overwritten() {
     assert_eq!(read(), row);
 }
 
-/// Opens a store of these bytes; what it lists, or why it is refused.
-fn opened(bytes: &[u8]) -> Result<Vec<Session>, OpenError> {
+/// What a store of these bytes knows: its sessions, which of 700 tokens are good, and what is kept beside. Or why it is refused.
+fn opened(bytes: &[u8]) -> Result<(Vec<Session>, Vec<bool>, Kept), OpenError> {
     let dir = TempDir::new().unwrap();
     fs::write(file(&dir), bytes).unwrap();
     let store = RedbStore::open(dir.path(), user_agent::in_words)?;
     let query = SessionQuery { limit: 1_000, ..SessionQuery::default() };
-    Ok(store.list(&query, &Lifetimes::default(), START).sessions)
+    let sessions = store.list(&query, &Lifetimes::default(), START).sessions;
+    Ok((sessions, (0..700).map(|number| is_live(&store, number)).collect(), store.kept().unwrap()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_damage_to_the_file_is_silent() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir);
-    join_all((0..300).map(|number| store.create(session(number, "anna")))).await;
+    let standing = Standing { name: "dav".to_owned(), expires_at: START.plus(Duration::from_secs(60)), scopes: None };
+    let session = |number| NewSession {
+        standing: (number == 9).then(|| Arc::new(standing.clone())),
+        ..session(number, &format!("user {number}"))
+    };
+    let created = join_all((0..700).map(|number| store.create(session(number)))).await;
+    store.put_account(accounts::account_change("anna", "1")).await.unwrap();
+    let ended = created.into_iter().skip(300).map(|session| session.unwrap().id).collect();
+    assert_eq!(delete(&store, Selection::Ids(ended)).await.unwrap().deleted, 400);
     store.close().unwrap();
+    let database = Database::open(file(&dir)).unwrap();
+    let rows = database.begin_read().unwrap().open_table(SESSIONS).unwrap().len().unwrap();
+    assert!(rows > 300, "the rows of those that have ended are gone already");
+    database.close().unwrap();
     let whole = fs::read(file(&dir)).unwrap();
     let expected = opened(&whole).unwrap();
-    assert_eq!(expected.len(), 300);
+    assert_eq!((expected.0.len(), expected.1.iter().filter(|is_live| **is_live).count()), (300, 300));
 
     let mut refused = 0;
     let mut judge = |bytes: &[u8], what: &str| match opened(bytes) {
-        Ok(sessions) => assert!(sessions == expected, "{what}: other sessions, and no word of it"),
+        Ok(found) => assert!(found == expected, "{what}: something else, and no word of it"),
         Err(OpenError::Damaged { .. } | OpenError::OtherVersion { .. }) => refused += 1,
         Err(error) => panic!("{what}: {error}"),
     };
@@ -394,7 +407,7 @@ async fn no_damage_to_the_file_is_silent() {
         bytes[at] ^= 1 << (at % 8);
         judge(&bytes, &format!("a flipped bit in byte {at}"));
     }
-    for kept in (1..16).map(|part| whole.len() / 16 * part) {
+    for kept in (0..16).map(|part| whole.len() / 16 * part) {
         judge(&whole[..kept], &format!("cut to {kept} bytes"));
         let mut bytes = whole.clone();
         bytes[kept..].fill(0);

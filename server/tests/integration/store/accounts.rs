@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{START, open, session};
 
-fn account_change(key: &str, value: &str) -> AccountChange {
+pub(super) fn account_change(key: &str, value: &str) -> AccountChange {
     AccountChange {
         key: key.to_owned(),
         value: Some(value.into()),
