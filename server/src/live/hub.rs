@@ -7,6 +7,7 @@ use std::{
     ops::Not,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -68,9 +69,9 @@ pub struct LiveHub {
     hash_key: RandomState,
     /// An order of a million rows takes 40 MB while it is made: one at a time.
     reading_order: Semaphore,
-    /// A pass over a million sessions takes milliseconds: one at a time, so that however many searches are shown, they take no
-    /// more than one core.
-    passing: Semaphore,
+    /// A pass over a million sessions takes milliseconds: views that are read in one, however many there are, are read again on
+    /// half of the cores at most. Nobody who comes waits for them.
+    refreshing: Semaphore,
 }
 
 #[derive(Default)]
@@ -97,7 +98,7 @@ impl LiveHub {
             at_once,
             hash_key: RandomState::new(),
             reading_order: Semaphore::new(1),
-            passing: Semaphore::new(1),
+            refreshing: Semaphore::new(thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))),
         }
     }
 
@@ -258,7 +259,13 @@ impl LiveHub {
 
     /// Reads a view anew. What cannot be read is shown as it was; the log says why.
     async fn refresh(&self, view: &ShownView) {
-        if let Some(next) = self.read(&view.watched, view.key, view.ids()).await {
+        let turn = match view.watched {
+            Watched::List(_) => self.refreshing.acquire().await.ok(),
+            Watched::Own(_) => None,
+        };
+        let next = self.read(&view.watched, view.key, view.ids()).await;
+        drop(turn);
+        if let Some(next) = next {
             view.show(next);
         }
     }
@@ -274,12 +281,8 @@ impl LiveHub {
     }
 
     async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>) -> Option<KeptReading> {
-        let _turn = match watched {
-            Watched::List(_) => Some(self.passing.acquire().await.ok()?),
-            Watched::Own(_) => None,
-        };
         let (sessions, watched, hash_key) = (self.sessions.clone(), watched.clone(), self.hash_key.clone());
-        // Not on the async threads.
+        // One pass over a million sessions takes milliseconds: not on the async threads.
         tokio::task::spawn_blocking(move || KeptReading::new(read(&sessions, &watched, key, &before), &hash_key))
             .await
             .ok()
@@ -291,7 +294,7 @@ impl LiveHub {
 }
 
 /// Reads some of these views, and then tells their tabs; the views that are left.
-fn renew<'a>(views: &'a [Arc<ShownView>], rooms: &mut [Messages]) -> &'a [Arc<ShownView>] {
+pub(super) fn renew<'a>(views: &'a [Arc<ShownView>], rooms: &mut [Messages]) -> &'a [Arc<ShownView>] {
     let (mut read, mut bytes, mut renewals) = (0, 0, Vec::with_capacity(rooms.len()));
     for (view, room) in views.iter().zip(rooms) {
         if bytes >= BYTES_TOGETHER {

@@ -15,12 +15,20 @@ use app::{
     time::Timestamp,
     wire,
 };
+use futures_util::FutureExt;
 use proptest::{collection::vec, prelude::*, sample::Index};
-use tokio::{net::TcpListener, runtime};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime,
+};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
 use super::*;
-use crate::{clock::SystemClock, user_agent};
+use crate::{
+    clock::SystemClock,
+    live::{hub, websocket},
+    user_agent,
+};
 
 /// What happens to sessions, or who looks.
 #[derive(Clone, Debug)]
@@ -31,6 +39,8 @@ enum Step {
     Open(Index),
     Leave(Index),
     CatchUp(Index),
+    /// Does not read for a while, so that something waits for it.
+    Lag(Index),
     Round,
 }
 
@@ -42,14 +52,20 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::Touch),
         4 => index().prop_map(Step::Open),
         2 => index().prop_map(Step::Leave),
-        1 => index().prop_map(Step::CatchUp),
+        2 => index().prop_map(Step::CatchUp),
+        1 => index().prop_map(Step::Lag),
         3 => Just(Step::Round),
     ]
 }
 
-/// A tab that reads what it is sent.
+/// What a tab's system takes for it, in bytes, and more than that and what the server's holds.
+const NARROW: u32 = 4 * 1_024;
+const TOO_MUCH: usize = 100 * 1_024;
+
+/// A tab that reads what it is sent, unless it lags.
 struct Tab {
     place: Place,
+    outlet: Arc<Outlet>,
     socket: TcpStream,
     shown: Snapshot,
 }
@@ -114,12 +130,26 @@ impl Stage {
 
     async fn open(&self, view: &Arc<ShownView>) -> Tab {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let outlet = Outlet::new(listener.accept().await.unwrap().0);
-        let place = view.seat(self.viewer, Arc::new(outlet));
+        let narrow = TcpSocket::new_v4().unwrap();
+        narrow.set_recv_buffer_size(NARROW).unwrap();
+        let socket = narrow.connect(listener.local_addr().unwrap()).await.unwrap().into_std().unwrap();
+        let outlet = Arc::new(Outlet::new(listener.accept().await.unwrap().0));
+        let place = view.seat(self.viewer, outlet.clone());
         place.open();
-        Tab { place, socket, shown: Snapshot::default() }
+        Tab { place, outlet, socket, shown: Snapshot::default() }
+    }
+
+    /// Has all views read and told: then every tab that does not lag shows what is there.
+    async fn round(&self, tabs: &mut [Tab]) {
+        self.store.begin_round();
+        let mut rooms: Vec<_> = self.views.iter().map(|_| Messages::default()).collect();
+        let read = self.views.iter().zip(&mut rooms).filter_map(|(view, room)| view.renew(room));
+        read.collect::<Vec<_>>().into_iter().for_each(Renewal::tell);
+        self.store.end_round();
+        for tab in tabs.iter_mut().filter(|tab| !tab.lags()) {
+            tab.read().await;
+            assert_eq!(tab.shown(), self.fresh(tab.view()));
+        }
     }
 
     /// What a tab is to show.
@@ -137,19 +167,54 @@ impl Stage {
 }
 
 impl Tab {
-    /// Reads all that has been sent.
-    fn read(&mut self) {
+    /// Has more wait for it than goes out before it reads.
+    fn lag(&self) {
+        let sign = websocket::binary(&wire::encode(&ServerMessage::Tick(Timestamp::default())));
+        self.outlet.send(&sign.repeat(TOO_MUCH / sign.len()));
+        assert!(!self.outlet.is_free());
+    }
+
+    /// Reads, and is told what it has missed.
+    async fn catch_up(&mut self) {
+        self.read().await;
+        self.place.catch_up();
+    }
+
+    /// What it is to show, and what it shows: sessions, total and how many are newer.
+    fn view(&self) -> &View {
+        let Watched::List(view) = &self.place.view.watched else { panic!("not a list") };
+        view
+    }
+
+    fn shown(&self) -> (Vec<Session>, u64, u64) {
+        let Snapshot { sessions, total, newer, .. } = self.shown.clone();
+        (sessions, total, newer)
+    }
+
+    fn lags(&self) -> bool {
+        !self.outlet.is_free()
+    }
+
+    /// Reads all that has been sent, and what waits.
+    async fn read(&mut self) {
         let mut bytes = Vec::new();
-        let end = self.socket.read_to_end(&mut bytes).unwrap_err();
-        assert_eq!(end.kind(), ErrorKind::WouldBlock);
+        loop {
+            let end = self.socket.read_to_end(&mut bytes).unwrap_err();
+            assert_eq!(end.kind(), ErrorKind::WouldBlock);
+            if !self.lags() {
+                break;
+            }
+            self.outlet.drained().now_or_never();
+            tokio::task::yield_now().await;
+        }
+        self.socket.read_to_end(&mut bytes).unwrap_err();
         let mut messages = WebSocket::from_raw_socket(Cursor::new(bytes), Role::Client, None);
         while let Ok(message) = messages.read() {
             match wire::decode(&message.into_data()).unwrap() {
                 ServerMessage::Snapshot(snapshot) => self.shown = snapshot,
                 ServerMessage::Patch(patch) => self.shown.apply(patch),
-                ServerMessage::Held(_) | ServerMessage::Range(_) | ServerMessage::Tick(_) => {
-                    panic!("a view sends no such thing")
-                }
+                ServerMessage::Tick(_) => {}
+                ServerMessage::Held(_) | ServerMessage::Range(_) => panic!("a view sends no such thing"),
             }
         }
     }
@@ -158,7 +223,7 @@ impl Tab {
 async fn play(steps: Vec<Step>) {
     let mut stage = Stage::new().await;
     let mut tabs = Vec::<Tab>::new();
-    for step in steps.into_iter().chain([Step::Round]) {
+    for step in steps {
         let others = stage.others();
         match step {
             Step::SignIn(one) => _ = stage.sign_in(*one.get(&SessionType::ALL)).await,
@@ -172,21 +237,24 @@ async fn play(steps: Vec<Step>) {
             }
             Step::Open(view) => tabs.push(stage.open(view.get(&stage.views)).await),
             Step::Leave(which) if !tabs.is_empty() => drop(tabs.swap_remove(which.index(tabs.len()))),
-            Step::CatchUp(which) if !tabs.is_empty() => which.get(&tabs).place.catch_up(),
-            Step::Round => {
-                let mut rooms: Vec<_> = stage.views.iter().map(|_| Messages::default()).collect();
-                let read = stage.views.iter().zip(&mut rooms).filter_map(|(view, room)| view.renew(room));
-                read.collect::<Vec<_>>().into_iter().for_each(Renewal::tell);
-                for tab in &mut tabs {
-                    tab.read();
-                    let Watched::List(view) = &tab.place.view.watched else { panic!("not a list") };
-                    let Snapshot { sessions, total, newer, .. } = tab.shown.clone();
-                    assert_eq!((sessions, total, newer), stage.fresh(view));
+            Step::Lag(which) if !tabs.is_empty() => {
+                let tab = which.get(&tabs);
+                if !tab.lags() {
+                    tab.lag();
                 }
             }
-            Step::End(_) | Step::Touch(_) | Step::Leave(_) | Step::CatchUp(_) => {}
+            Step::CatchUp(which) if !tabs.is_empty() => {
+                let at = which.index(tabs.len());
+                tabs[at].catch_up().await;
+            }
+            Step::Round => stage.round(&mut tabs).await,
+            Step::End(_) | Step::Touch(_) | Step::Leave(_) | Step::CatchUp(_) | Step::Lag(_) => {}
         }
     }
+    for tab in &mut tabs {
+        tab.catch_up().await;
+    }
+    stage.round(&mut tabs).await;
 }
 
 proptest! {
@@ -210,7 +278,7 @@ async fn a_tab_that_came_between_rounds_is_not_forgotten_when_another_comes() {
     stage.store.delete(Deletion::new(ended, EndReason::Deleted, stage.clock.now())).await.unwrap();
     let _newcomer = stage.open(&everything).await;
     everything.renew(&mut Messages::default()).unwrap().tell();
-    apart.read();
+    apart.read().await;
     assert_eq!(apart.shown.total, 4);
 }
 
@@ -238,4 +306,25 @@ async fn rows_that_are_held_are_read_again_only_when_one_has_changed() {
         stage.store.touch(*id, later);
     }
     assert!(are_read(&stage));
+}
+
+#[tokio::test]
+async fn views_are_told_once_there_is_enough_to_send_or_enough_have_been_read() {
+    let mut stage = Stage::new().await;
+    let mut tabs = Vec::new();
+    for _ in 0..50 {
+        tabs.push(stage.open(&stage.views[0]).await);
+    }
+    for _ in 0..45 {
+        stage.sign_in(SessionType::Browser).await;
+    }
+    let rooms = |count: usize| (0..count).map(|_| Messages::default()).collect::<Vec<_>>();
+    let left = hub::renew(&stage.views, &mut rooms(3));
+    assert_eq!(left.len(), 2, "50 tabs are to be sent more than 64 kB");
+    assert_eq!(hub::renew(left, &mut rooms(1)).len(), 1, "there is room for one");
+    assert_eq!(hub::renew(left, &mut rooms(3)).len(), 0);
+    for tab in &mut tabs {
+        tab.read().await;
+        assert_eq!(tab.shown(), stage.fresh(tab.view()));
+    }
 }
