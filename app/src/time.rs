@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 use self::beside_now::Span;
 pub use self::{beside_now::BesideNow, utc_offset::UtcOffset};
 
+/// A time in milliseconds, at most what 64 bits hold.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// An instant in UTC, in whole milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -37,7 +42,7 @@ impl Timestamp {
     /// The instant `by` later, at most the last representable one.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(millis(by)))
     }
 
     /// `2026-11-23 23:04:05 UTC`, for people.

@@ -15,8 +15,10 @@ use super::texts::Texts;
 /// Puts a User-Agent into words: `Chrome 156 on Linux`. Called once for each distinct one.
 pub type DescribeAgent = fn(&str) -> String;
 
-/// Up to how many texts are ranked: that takes ten milliseconds, anew whenever there is another.
-const MOST_RANKED: usize = if cfg!(test) { 8 } else { 16_384 };
+/// The most texts that are ranked, and how many rows there must be for each: ranking them, anew whenever there is another, is
+/// not to take much longer than a pass over the rows.
+pub(crate) const MOST_RANKED: usize = if cfg!(test) { 8 } else { 16_384 };
+const ROWS_FOR_EACH: usize = if cfg!(test) { 1 } else { 128 };
 
 /// Distinct texts with the number of rows that use them. A text that no row uses can be forgotten; its number then goes
 /// to another.
@@ -154,9 +156,10 @@ impl Dictionary {
         self.prefixes[number as usize]
     }
 
-    /// The place of each text among all, by number, if there are few.
-    pub(crate) fn ranks(&self) -> Option<&[u32]> {
-        (self.numbers() <= MOST_RANKED).then(|| &**self.ranks.get_or_init(|| self.rank()))
+    /// The place of each text among all, by number, if there are few for so many rows.
+    pub(crate) fn ranks(&self, rows: usize) -> Option<&[u32]> {
+        let are_few = self.numbers() <= MOST_RANKED.min(rows / ROWS_FOR_EACH);
+        are_few.then(|| &**self.ranks.get_or_init(|| self.rank()))
     }
 
     fn rank(&self) -> Vec<u32> {
@@ -312,18 +315,29 @@ mod tests {
 
     #[test]
     fn few_texts_are_ranked_as_they_are_in_order_with_every_new_one() {
-        let mut users = Dictionary::plain();
-        for (count, name) in (1..).zip(["ben", "Anna-Maria", "anna-maria", "Ärger", "anna-marie", "ann", "", "x", "y"])
-        {
-            users.acquire(name);
-            let mut numbers: Vec<_> = (0..count).collect();
-            numbers.sort_by_key(|number| users.key(*number));
-            let ranked = users.ranks().map(|ranks| {
-                let mut numbers: Vec<_> = (0..count).collect();
-                numbers.sort_by_key(|number| ranks[*number as usize]);
-                numbers
+        let ranked = |texts: &Dictionary, rows| {
+            let ranks = texts.ranks(rows)?;
+            let mut numbers: Vec<_> = (0..texts.numbers() as u32).collect();
+            numbers.sort_by_key(|number| texts.key(*number));
+            assert!(numbers.is_sorted_by_key(|number| ranks[*number as usize]), "{ranks:?} rank {numbers:?}");
+            Some(())
+        };
+        for mut texts in [Dictionary::plain(), Dictionary::described(|agent| agent.chars().rev().collect())] {
+            let names = ["ben", "Anna-Maria", "anna-maria", "Ärger", "anna-marie", "ann", "", "x"];
+            let numbers = names.map(|name| {
+                let number = texts.acquire(name);
+                assert!(ranked(&texts, MOST_RANKED).is_some());
+                number
             });
-            assert_eq!(ranked, (count as usize <= MOST_RANKED).then_some(numbers));
+            // The number goes to another.
+            texts.release(numbers[3]);
+            texts.forget(numbers[3]);
+            assert!(ranked(&texts, MOST_RANKED).is_some());
+            assert_eq!(texts.acquire("aaron"), numbers[3]);
+            assert!(ranked(&texts, MOST_RANKED).is_some());
+            assert!(ranked(&texts, MOST_RANKED - 1).is_none(), "few rows");
+            texts.acquire("one more");
+            assert!(ranked(&texts, 1_000).is_none(), "many texts");
         }
     }
 

@@ -8,7 +8,7 @@ use app::{
         query::Filter,
         search::{Condition, Network, Search, Span, fold},
     },
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 
 use super::{
@@ -150,7 +150,7 @@ impl Range {
             Span::Longer(time) => (time, true),
             Span::Shorter(time) => (time, false),
         };
-        Self { now: now.as_millis(), span: u64::try_from(time.as_millis()).unwrap_or(u64::MAX), is_longer }
+        Self { now: now.as_millis(), span: millis(time), is_longer }
     }
 
     fn holds(self, at: Timestamp) -> bool {
@@ -268,6 +268,10 @@ mod tests {
             ("ip:10.20.0.0/16", vec![1, 3]),
             ("ip:2001:db8::/32", vec![2]),
             ("ip:10.20.1.4", vec![1, 3]),
+            ("ip:0.0.0.0/0", vec![1, 3]),
+            ("-ip:0.0.0.0/0", vec![2]),
+            ("ip:::ffff:10.0.0.0/104", vec![1, 3]),
+            ("ip:::/0", vec![2]),
             ("-type:browser", vec![1, 3]),
             ("-anna", vec![2, 3]),
             ("-nobody", vec![1, 2, 3]),

@@ -14,7 +14,7 @@ use app::{
 
 use super::{
     bits,
-    dictionary::Dictionary,
+    dictionary::{Dictionary, MOST_RANKED},
     matcher::Matcher,
     table::{Slot, Table},
     window::Window,
@@ -136,14 +136,15 @@ fn by_text(
     texts: &Dictionary,
     number: impl Fn(Slot) -> u32,
 ) -> Found {
-    match texts.ranks() {
+    match texts.ranks(table.len()) {
         Some(ranks) => find_ranked(matcher, table, query, |slot| ranks[number(slot) as usize].into()),
         None => find(matcher, table, query, |slot| texts.prefix(number(slot)), |slot| texts.key(number(slot))),
     }
 }
 
-/// The rows that a query asks for, by a rank that many may share, below 2^16, and then by id.
+/// The rows that a query asks for, by a rank that many may share, and then by id.
 fn find_ranked(matcher: &Matcher<'_>, table: &Table, query: &SessionQuery, rank: impl Fn(Slot) -> u64) -> Found {
+    const { assert!(MOST_RANKED <= 1 << 16, "ranks have 16 bits") };
     // Sessions of one rank are told apart by their place, too: else each of them would be looked at closely. Ids that do not fit
     // share one.
     find(matcher, table, query, |slot| rank(slot) << 48 | table.id(slot).0.min((1 << 48) - 1), |_| ())
@@ -176,7 +177,7 @@ fn find_in_order<K: Ord + Copy>(
         let mut found = matcher.found(word);
         total += u64::from(found.count_ones());
         // Of many the few that may be in the window are told without a branch for each.
-        if found.count_ones() >= MANY_OF_A_WORD {
+        if found.count_ones() >= MANY_OF_A_WORD && window.has_bound() {
             let places: [u64; 64] = array::from_fn(|bit| place(word as Slot * 64 + bit as Slot));
             found &= bits::which(&places, |place| window.reaches(place));
         }
@@ -248,6 +249,29 @@ mod tests {
             let mut backwards = expected;
             backwards.reverse();
             assert_eq!(sorted(&table, column, true), backwards, "{column:?} descending");
+        }
+    }
+
+    #[test]
+    fn texts_sort_alike_whether_they_are_few_or_many_and_begin_alike() {
+        for names in [MOST_RANKED, MOST_RANKED + 1] {
+            let name = |id: u64| format!("Mozilla/5.0 {}", (id * 5) as usize % names);
+            let table: Table = {
+                let agents: Vec<_> = (1..=400).map(name).collect();
+                table((1..).zip(&agents).map(|(id, agent)| Row { user_agent: agent.as_str(), ..row(id, "anna") }))
+            };
+            let mut expected: Vec<_> = (1..=400).collect();
+            expected.sort_by_key(|id| (name(*id), *id));
+            let page = |descending, first, limit| {
+                let sort = Sort { column: Column::UserAgent, descending };
+                let query = SessionQuery { sort, first, limit, ..SessionQuery::default() };
+                ids(&list(&table, &query, &Lifetimes::default(), Timestamp::default()).sessions)
+            };
+            assert_eq!(page(false, 0, 400), expected);
+            assert_eq!(page(false, 130, 20), expected[130..150]);
+            expected.reverse();
+            assert_eq!(page(true, 0, 400), expected);
+            assert_eq!(page(true, 130, 20), expected[130..150]);
         }
     }
 

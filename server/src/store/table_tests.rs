@@ -3,7 +3,7 @@
 use app::{session::SessionType, time::Timestamp};
 
 use super::{
-    super::stored_texts::{ReadTexts, StoredTexts},
+    super::stored_texts::{ReadTexts, StoredText, StoredTexts},
     *,
 };
 
@@ -138,8 +138,33 @@ fn stored_rows_are_loaded_with_their_texts_and_not_without() {
     }
     assert_eq!(table.server_names.len() + table.user_agents.len(), 0, "each row has counted as a use of its texts");
 
-    let nothing = ReadTexts::default();
-    assert_eq!(Table::new(str::to_owned).load(&rows[1..], &mut SharedTexts::new(&nothing)), Err(SessionId(2)));
+    // In the order in which they were stored: the server's name, then the User-Agent.
+    for known in 0..texts.pending().len() {
+        let mut some = ReadTexts::default();
+        texts.pending()[..known].iter().for_each(|(number, record)| some.read(*number, record).unwrap());
+        assert_eq!(Table::new(str::to_owned).load(&rows[1..], &mut SharedTexts::new(&some)), Err(SessionId(2)));
+    }
+}
+
+#[test]
+fn rows_with_texts_of_their_own_share_them_with_the_others() {
+    let mut texts = StoredTexts::default();
+    let record = row(1, "anna").encode(&mut texts);
+    let numbered = Row::decode(SessionId(1), &record).unwrap();
+    let own = Row {
+        id: SessionId(2),
+        token_hash: TokenHash([9; 32]),
+        server_name: StoredText::Here("keep-01"),
+        user_agent: StoredText::Here("curl/8.14"),
+        ..numbered.clone()
+    };
+    let mut read = ReadTexts::default();
+    texts.pending().iter().for_each(|(number, record)| read.read(*number, record).unwrap());
+    let mut table = Table::new(str::to_owned);
+    table.load(&[numbered, own], &mut SharedTexts::new(&read)).unwrap();
+    table.begin(SessionId(2));
+    assert_eq!((table.server(0), table.agent(0)), (table.server(1), table.agent(1)));
+    assert_eq!((table.server_names.count("keep-01"), table.user_agents.count("curl/8.14")), (2, 2));
 }
 
 #[test]

@@ -25,6 +25,11 @@ impl<R: Ord + Copy> Window<R> {
         Self { first, end: first.saturating_add(limit as usize), kept: Vec::new(), bound: None, last_place: u64::MAX }
     }
 
+    /// Whether it is known of some rows that they lie behind the window.
+    pub(crate) fn has_bound(&self) -> bool {
+        self.bound.is_some()
+    }
+
     /// Whether a row of this place may be in the window, as far as is known by now.
     #[inline]
     pub(crate) fn reaches(&self, place: u64) -> bool {

@@ -156,7 +156,7 @@ fn term() -> impl Strategy<Value = String> {
         select(USERS.to_vec()).prop_map(str::to_owned),
         (0..200_u32).prop_map(|user| format!("USER-{user}"))
     ];
-    let network = (0..8_u8, 8..33_u32).prop_map(|(third, prefix)| format!("ip:10.20.{third}.4/{prefix}"));
+    let network = (0..8_u8, 0..33_u32).prop_map(|(third, prefix)| format!("ip:10.20.{third}.4/{prefix}"));
     let time = (select(vec!["idle", "age"]), select(vec!['<', '>']), 0..400_u32)
         .prop_map(|(what, than, seconds)| format!("{what}{than}{seconds}s"));
     let condition = prop_oneof![

@@ -204,9 +204,17 @@ fn what_tabs_read_when_they_came_is_not_read_again_in_the_next_round() {
     let mut cache = RowCache::default();
     let came: Vec<_> = views.chunks(40).map(|ids| all(cache.read_sessions(&table, ids))).collect();
     assert!(cache.kept.bytes.len() > SLACK, "so few are kept anyway");
-    cache.begin_round();
     let nothing = table_of(0);
-    for (ids, rows) in views.chunks(40).zip(&came) {
-        assert_eq!(&all(cache.read_sessions(&nothing, ids)), rows);
+    cache.begin_round();
+    assert!(cache.before.rows.is_empty(), "what has just come is copied");
+    for are_copied in [false, true] {
+        if are_copied {
+            let emptied = cache.kept.emptied();
+            cache.before = mem::replace(&mut cache.kept, emptied);
+        }
+        (cache.next, cache.next_before) = (0, 0);
+        for (ids, rows) in views.chunks(40).zip(&came) {
+            assert_eq!(&all(cache.read_sessions(&nothing, ids)), rows);
+        }
     }
 }

@@ -4,12 +4,11 @@ use std::{
     borrow::Cow,
     net::IpAddr,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use app::{
     session::{Deadlines, Lifetimes, Session, SessionId, SessionType, Standing, TokenHash, store::Purpose},
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 
 use super::{Slot, Table, WORD, bit};
@@ -128,7 +127,8 @@ impl Table {
         self.deadlines(slot, lifetimes).first()
     }
 
-    /// Numbers that order sessions by when their idle timeout is over: last are those that have none.
+    /// Numbers that order sessions by when their idle timeout is over, as [`Table::deadlines`] tells it for one: last are those
+    /// that have none.
     pub(crate) fn idle_places(&self, lifetimes: &Lifetimes) -> impl Fn(Slot) -> u64 {
         let timeouts = SessionType::ALL.map(|one| millis(lifetimes.of(one).idle_timeout));
         move |slot| match self.standing(slot) {
@@ -137,7 +137,7 @@ impl Table {
         }
     }
 
-    /// Numbers that order sessions by when their absolute lifetime is over.
+    /// The same for their absolute lifetime.
     pub(crate) fn lifetime_places(&self, lifetimes: &Lifetimes) -> impl Fn(Slot) -> u64 {
         let lifetimes = SessionType::ALL.map(|one| millis(lifetimes.of(one).absolute_lifetime));
         move |slot| match self.standing(slot) {
@@ -155,8 +155,4 @@ impl Table {
     pub(crate) fn last_active_at(&self, slot: Slot) -> Timestamp {
         Timestamp::from_millis(self.last_active_at[slot as usize].load(Ordering::Relaxed))
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
