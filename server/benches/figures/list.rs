@@ -154,5 +154,25 @@ fn verify(store: &RedbStore, query: &SessionQuery, sessions: u64, now: Timestamp
     }
     let expected = page.total.saturating_sub(query.first).min(u64::from(query.limit));
     ensure!(page.sessions.len() as u64 == expected, "{} instead of {expected} rows", page.sessions.len());
+    let lifetimes = Lifetimes::default();
+    let is_in_order = |column: Column| match column {
+        Column::Username => page.sessions.is_sorted_by_key(|session| (session.username.to_lowercase(), session.id)),
+        Column::SessionType => page.sessions.is_sorted_by_key(|session| (session.session_type.label(), session.id)),
+        Column::Address => page.sessions.is_sorted_by_key(|session| (session.address, session.id)),
+        Column::LastActive => {
+            page.sessions.iter().rev().is_sorted_by_key(|session| (session.last_active_at, session.id))
+        }
+        Column::ServerName => page.sessions.is_sorted_by_key(|session| (session.server_name.clone(), session.id)),
+        Column::UserAgent => page
+            .sessions
+            .is_sorted_by_key(|session| (session.client.to_lowercase(), session.user_agent.to_lowercase(), session.id)),
+        Column::IdleTimeout => {
+            page.sessions.is_sorted_by_key(|session| (session.deadlines(&lifetimes).idle_timeout, session.id))
+        }
+        Column::AbsoluteLifetime => {
+            page.sessions.is_sorted_by_key(|session| (session.deadlines(&lifetimes).absolute_lifetime, session.id))
+        }
+    };
+    ensure!(is_in_order(query.sort.column), "a page out of order by {:?}", query.sort);
     Ok(())
 }

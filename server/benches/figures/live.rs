@@ -30,6 +30,8 @@ use crate::{
 /// How long tabs are watched in a round, and how long they may lag behind before the round ends.
 const WATCHED: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_secs(1);
+/// A round of a scene takes ten seconds.
+const MOST_ROUNDS: u32 = 3;
 /// Changes come together at most so often.
 const BEAT: Duration = Duration::from_millis(10);
 /// Who looks at what, while how much changes.
@@ -43,7 +45,7 @@ struct Scene {
     /// held change only by those.
     held: bool,
     changes_per_second: u32,
-    /// Whether each part is that of a search: of a network.
+    /// Whether each part is that of a search.
     searched: bool,
     /// Tabs that do not read.
     stalled: u32,
@@ -59,7 +61,7 @@ const THOUSAND: Scene = Scene {
     searched: false,
     stalled: 0,
 };
-const SCENES: [Scene; 10] = [
+const SCENES: [Scene; 11] = [
     Scene { tabs: 100, parts: 100, changes_per_second: 10, ..THOUSAND },
     Scene { changes_per_second: 10, ..THOUSAND },
     THOUSAND,
@@ -70,6 +72,7 @@ const SCENES: [Scene; 10] = [
     Scene { spread: true, held: true, changes_per_second: 10_000, ..THOUSAND },
     Scene { parts: 10, ..THOUSAND },
     Scene { tabs: 20, parts: 20, searched: true, ..THOUSAND },
+    Scene { tabs: 200, parts: 200, searched: true, ..THOUSAND },
 ];
 const STALLED: Scene = Scene { stalled: 100, ..THOUSAND };
 
@@ -134,7 +137,7 @@ impl Stage<'_> {
     }
 
     fn rounds(&self, scene: Scene) -> anyhow::Result<Vec<Round>> {
-        (0..self.conditions.rounds.min(5)).map(|_| self.round(scene)).collect()
+        (0..self.conditions.rounds.min(MOST_ROUNDS)).map(|_| self.round(scene)).collect()
     }
 
     fn round(&self, scene: Scene) -> anyhow::Result<Round> {

@@ -34,7 +34,7 @@ impl RedbAlone {
             let mut sessions = transaction.open_table(SESSIONS)?;
             for index in first..conditions.sessions.min(first + SIDE_BY_SIDE) {
                 let session = population.session(index);
-                sessions.insert(&session.token_hash.0, &*population.record(index))?;
+                sessions.insert(&session.token_hash.0, &*population.rest(index))?;
             }
             drop(sessions);
             transaction.commit()?;

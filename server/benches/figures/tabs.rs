@@ -61,7 +61,7 @@ pub(crate) struct TabsArgs {
     /// They hold the order of their part, as the console does once somebody has scrolled.
     #[arg(long)]
     held: bool,
-    /// Each part is the first of a search: of a network.
+    /// Each part is the first of a search of its own: for a network, for a word, or for several things.
     #[arg(long)]
     searched: bool,
     /// Rows there are.
@@ -273,7 +273,12 @@ impl Tab {
         let apart = if *spread { sessions / u64::from(*parts) } else { u64::from(*rows) };
         let part = number % parts;
         let first = if *searched { 0 } else { u64::from(part) * apart % (*sessions).max(1) };
-        let search = if *searched { format!("ip:10.{part}.0.0/16") } else { String::new() };
+        let search = match (searched, part % 3) {
+            (false, _) => String::new(),
+            (true, 0) => format!("ip:10.{part}.0.0/16"),
+            (true, 1) => format!("okafor{part}"),
+            (true, _) => format!("agent:firefox -user:rossi{part} idle<20m"),
+        };
         let filter = Filter { session_type: None, search };
         let query = SessionQuery { filter, first, limit: *rows, ..SessionQuery::default() };
         let mut shown = tab.watch(View { query: query.clone(), held: None }).await?;
