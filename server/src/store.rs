@@ -13,6 +13,7 @@
 mod address_text;
 mod addresses;
 mod bits;
+mod column;
 mod dictionary;
 mod ends;
 mod events;

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::bits;
+use super::{bits, column::lengthen};
 
 /// Addresses by slot.
 #[derive(Default)]
@@ -23,9 +23,8 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// Makes room for this many slots, a multiple of 64.
     pub(crate) fn grow(&mut self, slots: usize) {
-        self.values.reserve_exact(slots.saturating_sub(self.values.len()));
-        self.values.resize(slots, 0);
-        self.are_v6.resize(slots / 64, 0);
+        lengthen(&mut self.values, slots);
+        lengthen(&mut self.are_v6, slots / 64);
     }
 
     /// Puts an address into a slot that has none.

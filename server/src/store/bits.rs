@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::table::Slot;
+use super::{column::lengthen, table::Slot};
 
 /// A bit for each of 64 elements: which are meant. Answers are bytes first, so that the loop over the elements can be
 /// compiled to vector instructions.
@@ -49,8 +49,7 @@ impl SlotBits {
     /// Makes room for so many words of 64 slots.
     pub(crate) fn grow(&mut self, words: usize) {
         for (all, needed) in [(&mut self.words, words), (&mut self.groups, words.div_ceil(64))] {
-            all.reserve_exact(needed.saturating_sub(all.len()));
-            all.resize_with(needed, AtomicU64::default);
+            lengthen(all, needed);
         }
     }
 

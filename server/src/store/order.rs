@@ -5,7 +5,10 @@
 //! behind where it stands; a block that is more than half left behind is cleared of them, so that the cost of a change
 //! stays constant and the entries are at most about twice the sessions.
 
-use super::table::Slot;
+use super::{
+    column::{lengthen, lengthen_with},
+    table::Slot,
+};
 
 /// The most entries of a block. Tests have small ones, so that they have many.
 const MOST: usize = if cfg!(test) { 32 } else { 1_024 };
@@ -56,11 +59,8 @@ pub(crate) struct Order {
 impl Order {
     /// Makes room for this many slots.
     pub(crate) fn grow(&mut self, slots: usize) {
-        let more = slots.saturating_sub(self.at.len());
-        self.at.reserve_exact(more);
-        self.block_of.reserve_exact(more);
-        self.at.resize(slots, 0);
-        self.block_of.resize(slots, NOWHERE);
+        lengthen(&mut self.at, slots);
+        lengthen_with(&mut self.block_of, slots, || NOWHERE);
     }
 
     /// Puts sessions, each with its instant, in their places. Before anything else is in one.

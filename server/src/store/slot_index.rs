@@ -13,12 +13,26 @@ const MOST_ON_AVERAGE: usize = 9;
 const FREE: u8 = 0;
 
 /// Slots by the hash of what they hold. Whoever adds one says how to compute the hashes again.
+///
+/// It doubles bit by bit: were all slots moved at once, every look-up would wait for a tenth of a second where there are a million.
 #[derive(Debug, Default)]
 pub(crate) struct SlotIndex {
-    /// None, or a power of two.
-    buckets: Vec<Bucket>,
+    buckets: Buckets,
+    /// What it was before it doubled, and the first bucket there that may hold a slot.
+    before: Buckets,
+    moved: usize,
+    /// The beginning of what it will be when it doubles.
+    next: Vec<Bucket>,
     len: usize,
 }
+
+/// How many buckets are made or moved with each slot that is added. It doubles when it is full, with an eighth of its slots to go
+/// when it begins to make the next, and is empty again long before that.
+const AT_ONCE: usize = 4;
+
+/// None, or a power of two.
+#[derive(Debug, Default)]
+struct Buckets(Vec<Bucket>);
 
 /// One cache line.
 #[derive(Clone, Debug, Default)]
@@ -54,9 +68,82 @@ impl Bucket {
 impl SlotIndex {
     /// The slot of this hash that is the one, if there is any.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
+        let found = self.buckets.find(hash, &is_it);
+        if self.before.is_empty() { found } else { found.or_else(|| self.before.find(hash, &is_it)) }
+    }
+
+    /// Adds a slot that is not there. Constant cost.
+    pub(crate) fn insert(&mut self, hash: u64, slot: Slot, hash_of: impl Fn(Slot) -> u64) {
+        self.move_on(&hash_of);
+        self.reserve(self.len + 1, hash_of);
+        self.buckets.put(hash, slot);
+        self.len += 1;
+    }
+
+    /// Takes a slot out; nothing happens if it is not there.
+    pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
+        if self.buckets.remove(hash, slot) || self.before.remove(hash, slot) {
+            self.len -= 1;
+        }
+    }
+
+    /// Makes room for so many slots in all: at once for those that are yet to come, and bit by bit for those that are there.
+    pub(crate) fn reserve(&mut self, slots: usize, hash_of: impl Fn(Slot) -> u64) {
+        if slots <= self.buckets.room() {
+            return;
+        }
+        while !self.before.is_empty() {
+            self.move_on(&hash_of);
+        }
+        let mut next = std::mem::take(&mut self.next);
+        let buckets = slots.div_ceil(MOST_ON_AVERAGE).next_power_of_two();
+        next.reserve_exact(buckets.saturating_sub(next.len()));
+        next.resize_with(buckets, Bucket::default);
+        self.before = std::mem::replace(&mut self.buckets, Buckets(next));
+        self.moved = 0;
+    }
+
+    /// Moves some of what stands where it stood before, or makes some of what comes next.
+    fn move_on(&mut self, hash_of: impl Fn(Slot) -> u64) {
+        let Self { buckets, before, moved, next, len } = self;
+        for _ in 0..AT_ONCE {
+            match before.0.get(*moved) {
+                Some(bucket) => {
+                    let Bucket { slots, tags, .. } = bucket.clone();
+                    for (slot, _) in slots.into_iter().zip(tags).filter(|(_, tag)| *tag != FREE) {
+                        let hash = hash_of(slot);
+                        before.remove(hash, slot);
+                        buckets.put(hash, slot);
+                    }
+                    *moved += 1;
+                    if *moved == before.0.len() {
+                        *before = Buckets::default();
+                    }
+                }
+                None if *len >= buckets.room() / 8 * 7 && next.len() < 2 * buckets.0.len() => {
+                    next.reserve_exact(2 * buckets.0.len() - next.len());
+                    next.push(Bucket::default());
+                }
+                None => return,
+            }
+        }
+    }
+}
+
+impl Buckets {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many slots they hold.
+    fn room(&self) -> usize {
+        self.0.len() * MOST_ON_AVERAGE
+    }
+
+    fn find(&self, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
         let tag = tag_of(hash);
         for at in self.looked_at(hash) {
-            let bucket = &self.buckets[at];
+            let bucket = &self.0[at];
             if let Some(place) = bucket.find(tag, &is_it) {
                 return Some(bucket.slots[place]);
             }
@@ -67,46 +154,26 @@ impl SlotIndex {
         None
     }
 
-    /// Adds a slot that is not there. Constant cost, but for when the index doubles.
-    pub(crate) fn insert(&mut self, hash: u64, slot: Slot, hash_of: impl Fn(Slot) -> u64) {
-        self.reserve(self.len + 1, hash_of);
-        self.put(hash, slot);
-        self.len += 1;
-    }
-
-    /// Takes a slot out; nothing happens if it is not there.
-    pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
+    /// Whether the slot was there.
+    fn remove(&mut self, hash: u64, slot: Slot) -> bool {
         let tag = tag_of(hash);
         for (passed, at) in self.looked_at(hash).enumerate() {
-            if let Some(place) = self.buckets[at].find(tag, |other| other == slot) {
-                self.buckets[at].tags[place] = FREE;
-                self.looked_at(hash).take(passed).for_each(|at| self.buckets[at].passed_by -= 1);
-                self.len -= 1;
-                return;
+            if let Some(place) = self.0[at].find(tag, |other| other == slot) {
+                self.0[at].tags[place] = FREE;
+                self.looked_at(hash).take(passed).for_each(|at| self.0[at].passed_by -= 1);
+                return true;
             }
-            if self.buckets[at].passed_by == 0 {
-                return;
+            if self.0[at].passed_by == 0 {
+                break;
             }
         }
-    }
-
-    /// Makes room for so many slots in all.
-    pub(crate) fn reserve(&mut self, slots: usize, hash_of: impl Fn(Slot) -> u64) {
-        if slots <= self.buckets.len() * MOST_ON_AVERAGE {
-            return;
-        }
-        let buckets = slots.div_ceil(MOST_ON_AVERAGE).next_power_of_two();
-        let before = std::mem::replace(&mut self.buckets, vec![Bucket::default(); buckets]);
-        for bucket in before {
-            let taken = bucket.slots.into_iter().zip(bucket.tags).filter(|(_, tag)| *tag != FREE);
-            taken.for_each(|(slot, _)| self.put(hash_of(slot), slot));
-        }
+        false
     }
 
     /// Puts a slot into the first free place. There is one.
     fn put(&mut self, hash: u64, slot: Slot) {
         for at in self.looked_at(hash) {
-            let bucket = &mut self.buckets[at];
+            let bucket = &mut self.0[at];
             match bucket.tagged(FREE) {
                 0 => bucket.passed_by += 1,
                 free => {
@@ -121,7 +188,7 @@ impl SlotIndex {
 
     /// The buckets in which a hash is looked for, the one that it belongs to first.
     fn looked_at(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
-        let buckets = self.buckets.len();
+        let buckets = self.0.len();
         (0..buckets).map(move |further| (hash as usize).wrapping_add(further) & (buckets - 1))
     }
 }
@@ -135,7 +202,7 @@ fn tag_of(hash: u64) -> u8 {
 mod tests {
     use std::collections::{HashMap, hash_map::Entry};
 
-    use proptest::{collection::vec, prelude::*};
+    use proptest::{bool::weighted, collection::vec, prelude::*};
 
     use super::*;
     use crate::store::table::hash_of_id;
@@ -148,7 +215,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_finds_what_a_map_finds(
-            changes in vec((0_u64..400, any::<bool>()), 0..2_000),
+            changes in vec((0_u64..400, weighted(0.7)), 0..2_000),
             mask in prop_oneof![Just(u64::MAX), Just(0), Just(0xff00_0000_0000_0003), Just(7)],
         ) {
             let mut keys: Vec<u64> = Vec::new();
@@ -170,6 +237,9 @@ mod tests {
                     Entry::Vacant(_) | Entry::Occupied(_) => {}
                 }
                 prop_assert_eq!(index.len, model.len());
+                // While some stand where they stood before, too.
+                let found = index.find(hash(key, mask), |slot| keys[slot as usize] == key);
+                prop_assert_eq!(found, model.get(&key).copied(), "key {}", key);
             }
             for key in 0..400 {
                 let found = index.find(hash(key, mask), |slot| keys[slot as usize] == key);
@@ -177,7 +247,8 @@ mod tests {
             }
             model.iter().for_each(|(key, slot)| index.remove(hash(*key, mask), *slot));
             prop_assert_eq!(index.len, 0);
-            prop_assert!(index.buckets.iter().all(|bucket| bucket.passed_by == 0 && bucket.tags == [FREE; PLACES]));
+            let mut buckets = index.buckets.0.iter().chain(&index.before.0);
+            prop_assert!(buckets.all(|bucket| bucket.passed_by == 0 && bucket.tags == [FREE; PLACES]));
         }
     }
 
@@ -189,9 +260,32 @@ mod tests {
         for slot in 0..slots as Slot {
             index.insert(hash_of_id(slot.into()), slot, |slot| hash_of_id(slot.into()));
         }
-        assert_eq!(index.buckets.len(), 1_024);
-        let passed: usize = index.buckets.iter().map(|bucket| bucket.passed_by as usize).sum();
+        assert_eq!((index.buckets.0.len(), index.before.0.len()), (1_024, 0));
+        let passed: usize = index.buckets.0.iter().map(|bucket| bucket.passed_by as usize).sum();
         // About 0.05 for each.
         assert!(passed < slots / 14, "{passed} buckets are passed on the way to {slots} slots");
+    }
+
+    #[test]
+    fn what_is_there_when_it_doubles_is_moved_bit_by_bit() {
+        let moves = std::cell::Cell::new(0);
+        let hash_of = |slot: Slot| {
+            moves.set(moves.get() + 1);
+            hash_of_id(slot.into())
+        };
+        let mut index = SlotIndex::default();
+        let (mut doubled, mut most) = (0, 0);
+        for slot in 0..100_000 {
+            let (buckets, made) = (index.buckets.0.len(), index.next.len());
+            moves.set(0);
+            index.insert(hash_of_id(slot.into()), slot, hash_of);
+            most = most.max(moves.get());
+            if index.buckets.0.len() != buckets {
+                doubled += 1;
+                assert!(buckets < 64 || made == index.buckets.0.len(), "{made} of {} are made", index.buckets.0.len());
+            }
+        }
+        assert!(doubled > 10 && most <= AT_ONCE * PLACES, "{most} moved at once, doubled {doubled} times");
+        assert!((0..100_000).all(|slot| index.find(hash_of_id(slot.into()), |other| other == slot) == Some(slot)));
     }
 }

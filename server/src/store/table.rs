@@ -26,6 +26,7 @@ pub(crate) use self::start::SharedTexts;
 use super::{
     addresses::Addresses,
     bits::{self, SlotBits},
+    column::lengthen,
     dictionary::{DescribeAgent, Dictionary},
     ends::Ended,
     newcomers::Newcomers,
@@ -41,6 +42,8 @@ pub(crate) type Slot = u32;
 const VACANT: u64 = 0;
 /// Slots are made in words of this many, so that whole words can be looked at.
 const WORD: usize = 64;
+/// The most slots that are made at once when there is no vacant one: nobody reads meanwhile.
+const MOST_SLOTS_AT_ONCE: usize = 4_096;
 
 /// All sessions.
 ///
@@ -337,23 +340,23 @@ impl Table {
         by_token.reserve(sessions, |slot| hash_of_token(&tokens[slot as usize]));
     }
 
-    /// Makes at least so many slots in all. Exactly, because `Vec` would double a hundred megabytes.
+    /// Makes at least so many slots in all.
     fn grow(&mut self, slots: usize) {
         let slots = slots.next_multiple_of(WORD);
         if slots <= self.ids.len() {
             return;
         }
-        resize(&mut self.occupied, slots / WORD);
-        resize(&mut self.ids, slots);
-        resize(&mut self.tokens, slots);
-        resize(&mut self.users, slots);
-        resize(&mut self.servers, slots);
-        resize(&mut self.agents, slots);
-        resize(&mut self.types, slots);
-        resize(&mut self.created_at, slots);
-        resize(&mut self.last_active_at, slots);
-        resize(&mut self.touched, slots / WORD);
-        resize(&mut self.are_standing, slots / WORD);
+        lengthen(&mut self.occupied, slots / WORD);
+        lengthen(&mut self.ids, slots);
+        lengthen(&mut self.tokens, slots);
+        lengthen(&mut self.users, slots);
+        lengthen(&mut self.servers, slots);
+        lengthen(&mut self.agents, slots);
+        lengthen(&mut self.types, slots);
+        lengthen(&mut self.created_at, slots);
+        lengthen(&mut self.last_active_at, slots);
+        lengthen(&mut self.touched, slots / WORD);
+        lengthen(&mut self.are_standing, slots / WORD);
         self.moved.grow(slots / WORD);
         self.changed.grow(slots / WORD);
         self.addresses.grow(slots);
@@ -365,17 +368,12 @@ impl Table {
             return slot;
         }
         if self.used == self.ids.len() {
-            self.grow(self.used + self.used / 8 + 1);
+            self.grow(self.used + (self.used / 8 + 1).min(MOST_SLOTS_AT_ONCE));
         }
         let slot = Slot::try_from(self.used).expect("memory ends before 2^32 sessions do");
         self.used += 1;
         slot
     }
-}
-
-fn resize<T: Default>(column: &mut Vec<T>, length: usize) {
-    column.reserve_exact(length - column.len());
-    column.resize_with(length, T::default);
 }
 
 /// The bit of a slot in its word.
