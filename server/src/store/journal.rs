@@ -98,7 +98,7 @@ impl Journal {
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
         medium::make_dir(data_dir)?;
         let lock = medium::lock(data_dir)?;
-        let path = medium::make_file(data_dir)?;
+        let path = medium::make_file(data_dir, make_tables)?;
         refuse_newer(&path)?;
         Self::on(Medium::File { path, _lock: lock })
     }
@@ -124,9 +124,11 @@ impl Journal {
         let database = medium.open().map_err(|error| medium.blame(error))?;
         match schema(&database).map_err(|error| medium.blame(error))? {
             Schema::Known => {}
-            Schema::Empty => make_tables(&database).map_err(|error| medium.blame(error))?,
+            Schema::Empty if matches!(medium, Medium::Backend(_)) => {
+                make_tables(&database).map_err(|error| medium.blame(error))?;
+            }
             Schema::Newer(found) => return Err(newer(medium.name(), found)),
-            Schema::Foreign => return Err(foreign(medium.name())),
+            Schema::Empty | Schema::Foreign => return Err(foreign(medium.name())),
         }
         Ok(Self { medium, database: Some(database) })
     }

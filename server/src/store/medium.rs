@@ -99,18 +99,27 @@ pub(crate) fn make_dir(data_dir: &Path) -> Result<(), OpenError> {
     durable.map_err(|error| unusable(data_dir, error))
 }
 
-/// Makes an empty database in the data directory where there is none, durably. It has its name once it is whole: an empty file
-/// of that name is damage, whatever has come in between.
-pub(crate) fn make_file(data_dir: &Path) -> Result<PathBuf, OpenError> {
+/// Makes a database in the data directory where there is none, durably, and has it filled. It has its name once it is whole: an
+/// empty file of that name is damage, whatever has come in between.
+pub(crate) fn make_file(
+    data_dir: &Path,
+    fill: impl FnOnce(&Database) -> Result<(), redb::Error>,
+) -> Result<PathBuf, OpenError> {
     let path = data_dir.join(FILE);
     let make = || -> Result<(), redb::Error> {
-        if path.try_exists()? {
-            return Ok(());
+        if !path.try_exists()? {
+            let unfinished = data_dir.join(UNFINISHED);
+            match fs::remove_file(&unfinished) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+            let database = builder().create(&unfinished)?;
+            fill(&database)?;
+            database.close()?;
+            fs::rename(unfinished, &path)?;
         }
-        let unfinished = data_dir.join(UNFINISHED);
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        builder().create(&unfinished)?.close()?;
-        fs::rename(unfinished, &path)?;
+        // Also where it is there: whoever made it may have come no further.
         Ok(sync_dir(data_dir)?)
     };
     make().map_err(|error| unusable(&path, error))?;

@@ -363,14 +363,36 @@ async fn a_damaged_row_is_refused_by_its_id_and_not_overwritten() {
     assert_eq!(read(), row);
 }
 
-/// What a store of these bytes knows: its sessions, which of 700 tokens are good, and what is kept beside. Or why it is refused.
+#[test]
+fn a_database_without_tables_is_no_first_start() {
+    let dir = TempDir::new().unwrap();
+    Database::create(file(&dir)).unwrap().close().unwrap();
+    let error = refusal(&dir);
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn what_an_interrupted_first_start_has_left_is_in_nobodys_way() {
+    let dir = TempDir::new().unwrap();
+    let unfinished = dir.path().join("keepwatch.redb.new");
+    let elsewhere = dir.path().join("elsewhere");
+    fs::write(&elsewhere, "somebody's").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &unfinished).unwrap();
+    open(&dir).close().unwrap();
+    assert!(!unfinished.try_exists().unwrap());
+    assert_eq!(fs::metadata(file(&dir)).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(elsewhere).unwrap(), "somebody's");
+    open(&dir);
+}
+
+/// What a store of these bytes knows: its sessions, which of 2,300 tokens are good, and what is kept beside. Or why it is refused.
 fn opened(bytes: &[u8]) -> Result<(Vec<Session>, Vec<bool>, Kept), OpenError> {
     let dir = TempDir::new().unwrap();
     fs::write(file(&dir), bytes).unwrap();
     let store = RedbStore::open(dir.path(), user_agent::in_words)?;
     let query = SessionQuery { limit: 1_000, ..SessionQuery::default() };
     let sessions = store.list(&query, &Lifetimes::default(), START).sessions;
-    Ok((sessions, (0..700).map(|number| is_live(&store, number)).collect(), store.kept().unwrap()))
+    Ok((sessions, (0..2_300).map(|number| is_live(&store, number)).collect(), store.kept().unwrap()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,10 +404,10 @@ async fn no_damage_to_the_file_is_silent() {
         standing: (number == 9).then(|| Arc::new(standing.clone())),
         ..session(number, &format!("user {number}"))
     };
-    let created = join_all((0..700).map(|number| store.create(session(number)))).await;
+    let created = join_all((0..2_300).map(|number| store.create(session(number)))).await;
     store.put_account(accounts::account_change("anna", "1")).await.unwrap();
     let ended = created.into_iter().skip(300).map(|session| session.unwrap().id).collect();
-    assert_eq!(delete(&store, Selection::Ids(ended)).await.unwrap().deleted, 400);
+    assert_eq!(delete(&store, Selection::Ids(ended)).await.unwrap().deleted, 2_000);
     store.close().unwrap();
     let database = Database::open(file(&dir)).unwrap();
     let rows = database.begin_read().unwrap().open_table(SESSIONS).unwrap().len().unwrap();
@@ -402,7 +424,7 @@ async fn no_damage_to_the_file_is_silent() {
         Err(error) => panic!("{what}: {error}"),
     };
     // An odd number of bytes apart, so that all fields of pages and rows are met.
-    for at in (0..whole.len()).step_by((whole.len() / 1_500) | 1) {
+    for at in (0..whole.len()).step_by((whole.len() / 1_000) | 1) {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         judge(&bytes, &format!("a flipped bit in byte {at}"));
