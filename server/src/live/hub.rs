@@ -70,8 +70,9 @@ pub struct LiveHub {
     /// An order of a million rows takes 40 MB while it is made: one at a time.
     reading_order: Semaphore,
     /// A pass over a million sessions takes milliseconds: views that are read in one, however many there are, are read again on
-    /// half of the cores at most. Nobody who comes waits for them.
+    /// half of the cores at most, and for the first time on as many. Whoever opens one waits for others who do only.
     refreshing: Semaphore,
+    opening: Semaphore,
 }
 
 #[derive(Default)]
@@ -98,7 +99,8 @@ impl LiveHub {
             at_once,
             hash_key: RandomState::new(),
             reading_order: Semaphore::new(1),
-            refreshing: Semaphore::new(thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))),
+            refreshing: Semaphore::new(half_of_the_cores()),
+            opening: Semaphore::new(half_of_the_cores()),
         }
     }
 
@@ -128,7 +130,11 @@ impl LiveHub {
         // Revisions are followed from before the first read, so that no change falls between the two.
         let revisions = self.sessions.store().revisions();
         let is_read_at_once = watched.read_at_once().is_some();
-        let first = if is_read_at_once { None } else { Some(self.read(&watched, watched.key(), Vec::new()).await?) };
+        let first = if is_read_at_once {
+            None
+        } else {
+            Some(self.read(&watched, watched.key(), Vec::new(), &self.opening).await?)
+        };
         let read = first.as_ref().map(KeptReading::revision).unwrap_or_default();
         let left = if is_read_at_once { self.left.clone() } else { Arc::default() };
         let ours = ShownView::new(watched.clone(), self.store.clone(), self.at_once.clone(), first, left);
@@ -259,13 +265,7 @@ impl LiveHub {
 
     /// Reads a view anew. What cannot be read is shown as it was; the log says why.
     async fn refresh(&self, view: &ShownView) {
-        let turn = match view.watched {
-            Watched::List(_) => self.refreshing.acquire().await.ok(),
-            Watched::Own(_) => None,
-        };
-        let next = self.read(&view.watched, view.key, view.ids()).await;
-        drop(turn);
-        if let Some(next) = next {
+        if let Some(next) = self.read(&view.watched, view.key, view.ids(), &self.refreshing).await {
             view.show(next);
         }
     }
@@ -280,7 +280,17 @@ impl LiveHub {
         is_empty
     }
 
-    async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>) -> Option<KeptReading> {
+    async fn read(
+        &self,
+        watched: &Watched,
+        key: u32,
+        before: Vec<SessionId>,
+        turns: &Semaphore,
+    ) -> Option<KeptReading> {
+        let _turn = match watched {
+            Watched::List(_) => Some(turns.acquire().await.ok()?),
+            Watched::Own(_) => None,
+        };
         let (sessions, watched, hash_key) = (self.sessions.clone(), watched.clone(), self.hash_key.clone());
         // One pass over a million sessions takes milliseconds: not on the async threads.
         tokio::task::spawn_blocking(move || KeptReading::new(read(&sessions, &watched, key, &before), &hash_key))
@@ -291,6 +301,10 @@ impl LiveHub {
     fn lock(&self) -> MutexGuard<'_, Views> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn half_of_the_cores() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
 /// Reads some of these views, and then tells their tabs; the views that are left.

@@ -1,11 +1,13 @@
 //! The column of addresses: IPv4 as its number, so that most of it is scanned four bytes a row; IPv6 by reference.
 
 use std::{
-    collections::HashMap,
+    hash::BuildHasher,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::{bits, column::lengthen};
+use foldhash::quality::RandomState;
+
+use super::{bits, column::lengthen, slot_index::SlotIndex};
 
 /// Addresses by slot.
 #[derive(Default)]
@@ -17,7 +19,10 @@ pub(crate) struct Addresses {
     v6: Vec<Ipv6Addr>,
     uses: Vec<u32>,
     free: Vec<u32>,
-    numbers: HashMap<Ipv6Addr, u32>,
+    /// Numbers by address.
+    numbers: SlotIndex,
+    /// Keyed at random: clients choose their address.
+    hasher: RandomState,
 }
 
 impl Addresses {
@@ -49,7 +54,7 @@ impl Addresses {
             let uses = &mut self.uses[number as usize];
             *uses -= 1;
             if *uses == 0 {
-                self.numbers.remove(&self.v6[number as usize]);
+                self.numbers.remove(self.hasher.hash_one(self.v6[number as usize]), number);
                 self.free.push(number);
             }
             self.are_v6[slot / 64] &= !(1 << (slot % 64));
@@ -103,8 +108,9 @@ impl Addresses {
     }
 
     fn acquire(&mut self, address: Ipv6Addr) -> u32 {
-        let number = match self.numbers.get(&address) {
-            Some(number) => *number,
+        let hash = self.hasher.hash_one(address);
+        let number = match self.numbers.find(hash, |number| self.v6[number as usize] == address) {
+            Some(number) => number,
             None => {
                 let number = self.free.pop().unwrap_or_else(|| {
                     self.v6.push(Ipv6Addr::UNSPECIFIED);
@@ -112,7 +118,8 @@ impl Addresses {
                     u32::try_from(self.v6.len() - 1).expect("there are fewer addresses than slots")
                 });
                 self.v6[number as usize] = address;
-                self.numbers.insert(address, number);
+                let Self { v6, numbers, hasher, .. } = self;
+                numbers.insert(hash, number, |number| hasher.hash_one(v6[number as usize]));
                 number
             }
         };

@@ -8,9 +8,8 @@ use std::{
 
 use app::session::search::fold;
 use foldhash::quality::RandomState;
-use hashbrown::HashTable;
 
-use super::texts::Texts;
+use super::{slot_index::SlotIndex, texts::Texts};
 
 /// Puts a User-Agent into words: `Chrome 156 on Linux`. Called once for each distinct one.
 pub type DescribeAgent = fn(&str) -> String;
@@ -37,7 +36,7 @@ pub(crate) struct Dictionary {
     /// How many texts are used.
     used: usize,
     free: Vec<u32>,
-    by_text: HashTable<u32>,
+    by_text: SlotIndex,
     /// Keyed at random: clients choose their User-Agent.
     hasher: RandomState,
     describe: Option<DescribeAgent>,
@@ -64,7 +63,7 @@ impl Dictionary {
             uses: Vec::new(),
             used: 0,
             free: Vec::new(),
-            by_text: HashTable::new(),
+            by_text: SlotIndex::default(),
             hasher: RandomState::default(),
             describe,
         }
@@ -82,7 +81,7 @@ impl Dictionary {
 
     /// The number of a text that is not forgotten.
     pub(crate) fn find(&self, text: &str) -> Option<u32> {
-        self.by_text.find(self.hasher.hash_one(text), |number| *self.texts[*number as usize] == *text).copied()
+        self.by_text.find(self.hasher.hash_one(text), |number| *self.texts[number as usize] == *text)
     }
 
     /// How many rows use a text.
@@ -121,8 +120,9 @@ impl Dictionary {
             return;
         }
         let hash = self.hasher.hash_one(&*self.texts[at]);
-        let Ok(entry) = self.by_text.find_entry(hash, |other| *other == number) else { return };
-        entry.remove();
+        if !self.by_text.remove(hash, number) {
+            return;
+        }
         self.texts[at] = Arc::default();
         self.folded.take(number);
         if let Some(words) = self.words.get_mut(at) {
@@ -197,8 +197,8 @@ impl Dictionary {
         self.folded.put(number, &folded);
         self.texts[at] = text;
         let Self { texts, by_text, hasher, .. } = self;
-        let hash = |number: &u32| hasher.hash_one(&*texts[*number as usize]);
-        by_text.insert_unique(hash(&number), number, hash);
+        let hash = |number: u32| hasher.hash_one(&*texts[number as usize]);
+        by_text.insert(hash(number), number, hash);
         number
     }
 

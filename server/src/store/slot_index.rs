@@ -26,9 +26,8 @@ pub(crate) struct SlotIndex {
     len: usize,
 }
 
-/// How many buckets are made or moved with each slot that is added. It doubles when it is full, with an eighth of its slots to go
-/// when it begins to make the next, and is empty again long before that.
-const AT_ONCE: usize = 4;
+/// How many buckets are made with each slot that is added, once an eighth of the room is left: all are made when it is full.
+const MADE_AT_ONCE: usize = 2;
 
 /// None, or a power of two.
 #[derive(Debug, Default)]
@@ -80,11 +79,11 @@ impl SlotIndex {
         self.len += 1;
     }
 
-    /// Takes a slot out; nothing happens if it is not there.
-    pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
-        if self.buckets.remove(hash, slot) || self.before.remove(hash, slot) {
-            self.len -= 1;
-        }
+    /// Takes a slot out; whether it was there.
+    pub(crate) fn remove(&mut self, hash: u64, slot: Slot) -> bool {
+        let was_there = self.buckets.remove(hash, slot) || self.before.remove(hash, slot);
+        self.len -= usize::from(was_there);
+        was_there
     }
 
     /// Makes room for so many slots in all: at once for those that are yet to come, and bit by bit for those that are there.
@@ -103,29 +102,25 @@ impl SlotIndex {
         self.moved = 0;
     }
 
-    /// Moves some of what stands where it stood before, or makes some of what comes next.
+    /// Moves what stands in one bucket of before, or makes some of what comes next.
     fn move_on(&mut self, hash_of: impl Fn(Slot) -> u64) {
         let Self { buckets, before, moved, next, len } = self;
-        for _ in 0..AT_ONCE {
-            match before.0.get(*moved) {
-                Some(bucket) => {
-                    let Bucket { slots, tags, .. } = bucket.clone();
-                    for (slot, _) in slots.into_iter().zip(tags).filter(|(_, tag)| *tag != FREE) {
-                        let hash = hash_of(slot);
-                        before.remove(hash, slot);
-                        buckets.put(hash, slot);
-                    }
-                    *moved += 1;
-                    if *moved == before.0.len() {
-                        *before = Buckets::default();
-                    }
-                }
-                None if *len >= buckets.room() / 8 * 7 && next.len() < 2 * buckets.0.len() => {
-                    next.reserve_exact(2 * buckets.0.len() - next.len());
-                    next.push(Bucket::default());
-                }
-                None => return,
+        if let Some(bucket) = before.0.get(*moved) {
+            let Bucket { slots, tags, .. } = bucket.clone();
+            for (slot, _) in slots.into_iter().zip(tags).filter(|(_, tag)| *tag != FREE) {
+                let hash = hash_of(slot);
+                before.remove(hash, slot);
+                buckets.put(hash, slot);
             }
+            *moved += 1;
+            if *moved == before.0.len() {
+                debug_assert!(before.0.iter().all(|bucket| bucket.passed_by == 0), "somebody has been left behind");
+                *before = Buckets::default();
+            }
+        } else if *len >= buckets.room() / 8 * 7 {
+            let doubled = 2 * buckets.0.len();
+            next.reserve_exact(doubled.saturating_sub(next.len()));
+            next.resize_with((next.len() + MADE_AT_ONCE).min(doubled), Bucket::default);
         }
     }
 }
@@ -135,7 +130,7 @@ impl Buckets {
         self.0.is_empty()
     }
 
-    /// How many slots they hold.
+    /// How many slots they have room for.
     fn room(&self) -> usize {
         self.0.len() * MOST_ON_AVERAGE
     }
@@ -237,6 +232,9 @@ mod tests {
                     Entry::Vacant(_) | Entry::Occupied(_) => {}
                 }
                 prop_assert_eq!(index.len, model.len());
+                if key == 0 {
+                    index.reserve(2 * model.len(), |slot| hash(keys[slot as usize], mask));
+                }
                 // While some stand where they stood before, too.
                 let found = index.find(hash(key, mask), |slot| keys[slot as usize] == key);
                 prop_assert_eq!(found, model.get(&key).copied(), "key {}", key);
@@ -245,7 +243,7 @@ mod tests {
                 let found = index.find(hash(key, mask), |slot| keys[slot as usize] == key);
                 prop_assert_eq!(found, model.get(&key).copied(), "key {}", key);
             }
-            model.iter().for_each(|(key, slot)| index.remove(hash(*key, mask), *slot));
+            model.iter().for_each(|(key, slot)| _ = index.remove(hash(*key, mask), *slot));
             prop_assert_eq!(index.len, 0);
             let mut buckets = index.buckets.0.iter().chain(&index.before.0);
             prop_assert!(buckets.all(|bucket| bucket.passed_by == 0 && bucket.tags == [FREE; PLACES]));
@@ -285,7 +283,7 @@ mod tests {
                 assert!(buckets < 64 || made == index.buckets.0.len(), "{made} of {} are made", index.buckets.0.len());
             }
         }
-        assert!(doubled > 10 && most <= AT_ONCE * PLACES, "{most} moved at once, doubled {doubled} times");
+        assert!(doubled > 10 && most <= PLACES, "{most} moved at once, doubled {doubled} times");
         assert!((0..100_000).all(|slot| index.find(hash_of_id(slot.into()), |other| other == slot) == Some(slot)));
     }
 }

@@ -1,7 +1,7 @@
 //! The session table: what every check and every list reads.
 //!
 //! Columns, one element for each slot, two indexes of slot numbers, and the default order: about 130 bytes a
-//! session and the texts. A slot whose session has gone is used again. Last-active instants are atomic, so that a touch
+//! session, some more before an index doubles, and the texts. A slot whose session has gone is used again. Last-active instants are atomic, so that a touch
 //! needs no more than shared access.
 
 mod cells;

@@ -255,6 +255,7 @@ async fn play(steps: Vec<Step>) {
         tab.catch_up().await;
     }
     stage.round(&mut tabs).await;
+    assert!(tabs.iter().all(|tab| !tab.lags()));
 }
 
 proptest! {
