@@ -99,6 +99,12 @@ impl Dictionary {
         number
     }
 
+    /// Makes room to find so many texts.
+    pub(crate) fn reserve(&mut self, texts: usize) {
+        let Self { texts: known, by_text, hasher, .. } = self;
+        by_text.reserve(texts, |number| hasher.hash_one(&*known[number as usize]));
+    }
+
     /// Takes a number that is not forgotten for one more row.
     pub(crate) fn acquire_again(&mut self, number: u32) {
         let uses = &mut self.uses[number as usize];

@@ -335,6 +335,9 @@ impl Table {
     /// Makes room for this many sessions at once.
     pub(crate) fn reserve(&mut self, sessions: usize) {
         self.grow(sessions);
+        // As many as there can well be: finding room for them on the way would take longer than all else, and four bytes a session
+        // are not much where they are fewer.
+        self.usernames.reserve(sessions / 2);
         let Self { ids, tokens, by_id, by_token, .. } = self;
         by_id.reserve(sessions, |slot| hash_of_id(ids[slot as usize]));
         by_token.reserve(sessions, |slot| hash_of_token(&tokens[slot as usize]));
