@@ -16,8 +16,8 @@
 //! * **memory**: what a process grows by when it opens that store, by session.
 //! * **start**: from opening the store to the first right answer; in a process of its own, the file in the page cache.
 //!   Floor: the file read from start to end.
-//! * **list page**: one answer to a query, in the store's process. Floor, where every session has to be looked at: the bare
-//!   scan of the same column with the same test, and the 50 greatest of what it finds.
+//! * **list page**: one answer to a query, in the store's process. Floor, where every session has to be looked at: a plain
+//!   loop over bare columns with the same test, and the 50 first of what it finds.
 //! * **list page over HTTP**: CPU time of the server for one `GET /api/v1/sessions`. Floor: a handler in the same process that
 //!   answers with the bytes of such a page.
 //! * **check in memory**: the look-up of one of all tokens, chosen at random. Floor: the same in a hash table of tokens.
@@ -29,6 +29,8 @@
 //! * **start after kill -9**: as above, the process before was killed while it created sessions. No acknowledged session
 //!   may be missing. Floors: redb's repair of the same sessions, each under its token, as it has to keep them where it
 //!   answers checks itself; and its repair of the very file that is opened.
+//! * **tabs**: the CPU time of a frame, and from the durable change to the frame. Floor: as many writes of as many bytes
+//!   to bare sockets, at the same times.
 //! * **delete many**: from the call to the durable acknowledgement, by ids spread over the whole table. No check of any of
 //!   them may succeed afterwards. Floor: eight bytes for each id appended to a file, one fdatasync, and as many removals
 //!   from a hash table of all tokens.
