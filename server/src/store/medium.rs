@@ -1,7 +1,6 @@
 //! Where the journal's bytes are: a file in the data directory, or memory.
 
 use std::{
-    fmt::Display,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -107,7 +106,11 @@ pub(crate) fn make_file(
 ) -> Result<PathBuf, OpenError> {
     let path = data_dir.join(FILE);
     let make = || -> Result<(), redb::Error> {
-        if !path.try_exists()? {
+        if path.try_exists()? {
+            if fs::metadata(&path)?.len() == 0 {
+                return Err(redb::Error::Corrupted("it is empty".to_owned()));
+            }
+        } else {
             let unfinished = data_dir.join(UNFINISHED);
             match fs::remove_file(&unfinished) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -122,11 +125,11 @@ pub(crate) fn make_file(
         // Also where it is there: whoever made it may have come no further.
         Ok(sync_dir(data_dir)?)
     };
-    make().map_err(|error| unusable(&path, error))?;
+    make().map_err(|error| OpenError::of_database(path.display().to_string(), error))?;
     Ok(path)
 }
 
-fn unusable(path: &Path, error: impl Display) -> OpenError {
+fn unusable(path: &Path, error: io::Error) -> OpenError {
     OpenError::Unusable { path: path.display().to_string(), reason: error.to_string() }
 }
 

@@ -364,6 +364,16 @@ async fn a_damaged_row_is_refused_by_its_id_and_not_overwritten() {
 }
 
 #[test]
+fn an_empty_file_is_no_first_start() {
+    let dir = TempDir::new().unwrap();
+    open(&dir).close().unwrap();
+    fs::write(file(&dir), "").unwrap();
+    let error = refusal(&dir);
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("keepwatch.redb is damaged: it is empty"), "{error}");
+}
+
+#[test]
 fn a_database_without_tables_is_no_first_start() {
     let dir = TempDir::new().unwrap();
     Database::create(file(&dir)).unwrap().close().unwrap();
