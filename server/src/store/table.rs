@@ -1,8 +1,8 @@
 //! The session table: what every check and every list reads.
 //!
-//! Columns, one element for each slot, two indexes of slot numbers, and the default order: about 130 bytes a
-//! session, some more before an index doubles, and the texts. A slot whose session has gone is used again. Last-active instants are atomic, so that a touch
-//! needs no more than shared access.
+//! Columns, one element for each slot, two indexes of slot numbers, and the default order: about 130 bytes a session, some
+//! more before an index doubles, and the texts. A slot whose session has gone is used again. Last-active instants are
+//! atomic, so that a touch needs no more than shared access.
 
 mod cells;
 mod start;
@@ -335,8 +335,8 @@ impl Table {
     /// Makes room for this many sessions at once.
     pub(crate) fn reserve(&mut self, sessions: usize) {
         self.grow(sessions);
-        // As many as there can well be: finding room for them on the way would take longer than all else, and four bytes a session
-        // are not much where they are fewer.
+        // As many as there can well be: to double on the way would be a fifth of the start, and four bytes a session are not much
+        // where they are fewer.
         self.usernames.reserve(sessions / 2);
         let Self { ids, tokens, by_id, by_token, .. } = self;
         by_id.reserve(sessions, |slot| hash_of_id(ids[slot as usize]));
