@@ -88,7 +88,9 @@ impl DrawnRows {
     pub(super) fn put(&mut self, contents: &[Content], first: u64, picked: &Picked, telling: Telling) {
         for ((number, row), content) in (first..).zip(&mut self.rows).zip(contents) {
             if row.put(content, number) {
-                row.mark(picked);
+                if row.mark != Mark::of(content, picked) {
+                    row.mark(picked);
+                }
                 row.tell_times(&self.lifetimes, telling);
             }
         }

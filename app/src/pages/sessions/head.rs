@@ -24,13 +24,15 @@ pub(super) fn TableHead(list: List) -> impl IntoView {
             }
         });
     });
-    Effect::new(move |_| {
+    Effect::new(move |checkbox: Option<Option<HtmlInputElement>>| {
         let (is_alive, selected) = (list.hydrated.get(), list.header_now());
-        if let Some(checkbox) = head.get_untracked().and_then(|head| select_all_of(&head)) {
+        let checkbox = checkbox.flatten().or_else(|| select_all_of(head.get_untracked()?.as_ref()));
+        if let Some(checkbox) = &checkbox {
             checkbox.set_disabled(!is_alive);
             checkbox.set_checked(selected == Header::Full);
             checkbox.set_indeterminate(selected == Header::Partial);
         }
+        checkbox
     });
     let click = move |event: leptos::ev::MouseEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());

@@ -149,9 +149,14 @@ impl List {
         self.picked.with_untracked(|picked| self.draw(|rows| rows.put(&contents, first, picked, self.telling())));
         let shape =
             |content: &Content| (content.shown().is_some(), *content == Content::Beyond, content.deletable().is_some());
-        let has_other_shape =
-            self.contents.with_untracked(|before| !before.iter().map(shape).eq(contents.iter().map(shape)));
-        put(self.contents, contents);
+        // All that others than the rows tell by what stands there.
+        let role = |content: &Content| (content.deletable(), content.is_others());
+        let mut has_other_shape = false;
+        self.contents.maybe_update(|now| {
+            let before = std::mem::replace(now, contents);
+            has_other_shape = !before.iter().map(shape).eq(now.iter().map(shape));
+            !before.iter().map(role).eq(now.iter().map(role))
+        });
         has_other_shape
     }
 

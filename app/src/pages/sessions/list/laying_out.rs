@@ -143,7 +143,8 @@ impl List {
 
     fn row_height(self) -> Option<f64> {
         let rows = self.elements.rows.get_untracked()?;
-        let (start, end) = browser::extent(&rows.query_selector("tr:not([hidden])").ok()??);
+        // One that is hidden has no height, and then so have those behind it.
+        let (start, end) = browser::extent(&rows.first_element_child()?);
         Some(end - start).filter(|height| *height >= 1.0)
     }
 
