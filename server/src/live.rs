@@ -10,6 +10,7 @@ mod held_order;
 pub mod hub;
 mod outlet;
 mod rounds;
+mod turns;
 mod view;
 mod websocket;
 

@@ -17,7 +17,7 @@ use app::{
 };
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use tokio::sync::{Notify, Semaphore};
+use tokio::{sync::Notify, task::spawn_blocking};
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -27,6 +27,7 @@ use super::{
     held_order::{HeldOrder, KeptRows},
     outlet::Outlet,
     rounds::Rounds,
+    turns::Turns,
     view::{Place, Renewal, ShownView},
 };
 use crate::store::RedbStore;
@@ -68,11 +69,11 @@ pub struct LiveHub {
     /// What tells rows apart of views that are not read at once.
     hash_key: RandomState,
     /// An order of a million rows takes 40 MB while it is made: one at a time.
-    reading_order: Semaphore,
+    reading_order: Turns,
     /// A pass over a million sessions takes milliseconds: views that are read in one, however many there are, are read again on
     /// half of the cores at most, and for the first time on as many. Whoever opens one waits for others who do only.
-    refreshing: Semaphore,
-    opening: Semaphore,
+    refreshing: Turns,
+    opening: Turns,
 }
 
 #[derive(Default)]
@@ -98,9 +99,9 @@ impl LiveHub {
             kept_rows: KeptRows::default(),
             at_once,
             hash_key: RandomState::new(),
-            reading_order: Semaphore::new(1),
-            refreshing: Semaphore::new(half_of_the_cores()),
-            opening: Semaphore::new(half_of_the_cores()),
+            reading_order: Turns::new(1),
+            refreshing: Turns::new(half_of_the_cores()),
+            opening: Turns::new(half_of_the_cores()),
         }
     }
 
@@ -180,8 +181,7 @@ impl LiveHub {
     /// The order that a view holds; see [`HeldOrder::read`].
     pub(super) async fn read_order(&self, view: &View) -> Option<HeldOrder> {
         let (sessions, view, kept) = (self.sessions.clone(), view.clone(), self.kept_rows.clone());
-        let _turn = self.reading_order.acquire().await.ok()?;
-        tokio::task::spawn_blocking(move || HeldOrder::read(&sessions, &view, &kept)).await.ok().flatten()
+        self.reading_order.take(move || HeldOrder::read(&sessions, &view, &kept)).await.flatten()
     }
 
     /// Follows all views that are read at once, one after the other: a thousand of them take some ten milliseconds, and what
@@ -280,22 +280,12 @@ impl LiveHub {
         is_empty
     }
 
-    async fn read(
-        &self,
-        watched: &Watched,
-        key: u32,
-        before: Vec<SessionId>,
-        turns: &Semaphore,
-    ) -> Option<KeptReading> {
-        let _turn = match watched {
-            Watched::List(_) => Some(turns.acquire().await.ok()?),
-            Watched::Own(_) => None,
-        };
+    async fn read(&self, watched: &Watched, key: u32, before: Vec<SessionId>, turns: &Turns) -> Option<KeptReading> {
+        let is_list = matches!(watched, Watched::List(_));
         let (sessions, watched, hash_key) = (self.sessions.clone(), watched.clone(), self.hash_key.clone());
         // One pass over a million sessions takes milliseconds: not on the async threads.
-        tokio::task::spawn_blocking(move || KeptReading::new(read(&sessions, &watched, key, &before), &hash_key))
-            .await
-            .ok()
+        let read = move || KeptReading::new(read(&sessions, &watched, key, &before), &hash_key);
+        if is_list { turns.take(read).await } else { spawn_blocking(read).await.ok() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Views> {
