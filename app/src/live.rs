@@ -78,8 +78,8 @@ pub enum ClientMessage {
     Watch(View),
     /// Show me my own sessions from now on. The view's key is then 0.
     WatchOwn,
-    /// Name me the rows from `first` on of the list that this view holds, whether they are shown or not: answered by
-    /// [`ServerMessage::Range`].
+    /// Name me the rows from `first` on of the list that this view holds, whether they are shown or not, but my own:
+    /// answered by [`ServerMessage::Range`].
     Range {
         /// Watched just now.
         view: View,

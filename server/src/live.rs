@@ -239,7 +239,11 @@ impl Tab {
     }
 
     async fn name_range(&mut self, view: View, first: u64, rows: u32) -> Result<(), Over> {
-        let part = self.part(&view, first, rows).await?;
+        let mut part = self.part(&view, first, rows).await?;
+        let sessions = self.state.sessions.store().get_many(&part.held.ids).into_iter();
+        let own: HashSet<_> =
+            sessions.filter(|session| session.username == self.asker.username).map(|session| session.id).collect();
+        part.held.ids.retain(|id| !own.contains(id));
         if self.state.sessions.still_signed_in(&self.asker).is_ok() {
             self.say(&ServerMessage::Range(part));
         }

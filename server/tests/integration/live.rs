@@ -256,6 +256,28 @@ async fn a_range_of_a_held_list_is_named_whether_it_is_shown_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ones_own_sessions_are_no_part_of_a_range() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let mut ids = Vec::new();
+    for name in ["anna", "Admin", "ben", "Admin", "anna"] {
+        server.clock.advance(Duration::from_secs(1));
+        ids.insert(0, SessionId(server.signed_in(name, SessionType::Browser).await.id));
+    }
+    let mut socket = open(listen(&server).await, &admin).await;
+    let held = Held { as_of: ids[0], first: 0, limit: 2, ids: ids[..2].to_vec() };
+    let view = View { query: SessionQuery { limit: 2, ..SessionQuery::default() }, held: Some(held) };
+    say(&mut socket, &ClientMessage::Watch(view.clone())).await;
+    say(&mut socket, &ClientMessage::Range { view, first: 0, rows: 5 }).await;
+    let part = loop {
+        if let ServerMessage::Range(part) = hear(&mut socket).await.unwrap() {
+            break part;
+        }
+    };
+    assert_eq!((part.held.ids, part.total), (vec![ids[0], ids[2], ids[4]], 6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_is_asked_for_again_knows_of_every_change_so_far() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
