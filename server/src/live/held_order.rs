@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,11 +18,11 @@ use app::{
     },
 };
 
-/// How many rows are kept for all tabs together: 64 MB. Beyond that a tab that scrolls has the order read anew around the
-/// rows that it shows.
-const MOST_ROWS: usize = 16 * 1_024 * 1_024;
+/// How many bytes are kept for all tabs together: sixteen million rows. Beyond that a tab that scrolls has the order read anew
+/// around the rows that it shows.
+const MOST_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// How many rows are kept, for all tabs.
+/// How many bytes are kept, for all tabs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeptRows(Arc<AtomicUsize>);
 
@@ -30,10 +31,53 @@ pub(super) struct HeldOrder {
     filter: Filter,
     sort: Sort,
     as_of: SessionId,
-    lowest: SessionId,
-    /// By how much each id is greater than the lowest: half the memory.
-    rows: Vec<u32>,
+    rows: Rows,
     kept: KeptRows,
+}
+
+/// Ids in order.
+enum Rows {
+    /// By how much each is greater than the lowest: half the memory.
+    Near { lowest: u64, beyond: Vec<u32> },
+    /// There is one that is greater by more than that: a client token may be years older than the newest session.
+    Far(Vec<u64>),
+}
+
+impl Rows {
+    fn new(ids: impl Iterator<Item = u64> + Clone) -> Self {
+        let lowest = ids.clone().min().unwrap_or_default();
+        // As many as there are are made room for, no more: they are kept.
+        let mut beyond = Vec::with_capacity(ids.clone().count());
+        for id in ids.clone() {
+            let Ok(near) = u32::try_from(id - lowest) else { return Self::Far(ids.collect()) };
+            beyond.push(near);
+        }
+        Self::Near { lowest, beyond }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Near { beyond, .. } => beyond.len(),
+            Self::Far(ids) => ids.len(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Near { beyond, .. } => size_of_val(beyond.as_slice()),
+            Self::Far(ids) => size_of_val(ids.as_slice()),
+        }
+    }
+
+    /// Those in these places.
+    fn part(&self, places: Range<usize>) -> Vec<SessionId> {
+        match self {
+            Self::Near { lowest, beyond } => {
+                beyond[places].iter().map(|id| SessionId(lowest + u64::from(*id))).collect()
+            }
+            Self::Far(ids) => ids[places].iter().copied().map(SessionId).collect(),
+        }
+    }
 }
 
 impl HeldOrder {
@@ -46,14 +90,11 @@ impl HeldOrder {
         let mut ids = sessions.store().ids(&view.query.filter, view.query.sort, sessions.lifetimes(), sessions.now());
         ids.retain(|id| *id <= held.as_of && !shown.contains(id));
         let place = ids.len().min(usize::try_from(held.first).unwrap_or(usize::MAX));
-        let in_order = || ids[..place].iter().chain(&held.ids).chain(&ids[place..]);
-        let lowest = in_order().min().copied().unwrap_or_default();
-        // Ids this far apart belong to no tab that tells the truth.
-        let mut rows: Vec<_> = in_order().filter_map(|id| u32::try_from(id.0 - lowest.0).ok()).collect();
-        rows.shrink_to_fit();
-        kept.0.fetch_add(rows.len(), Ordering::Relaxed);
+        let in_order = ids[..place].iter().chain(&held.ids).chain(&ids[place..]);
+        let rows = Rows::new(in_order.map(|id| id.0));
+        kept.0.fetch_add(rows.bytes(), Ordering::Relaxed);
         let (filter, sort) = (view.query.filter.clone(), view.query.sort);
-        Some(Self { filter, sort, as_of: held.as_of, lowest, rows, kept: kept.clone() })
+        Some(Self { filter, sort, as_of: held.as_of, rows, kept: kept.clone() })
     }
 
     /// Whether this is the order that a view holds.
@@ -64,21 +105,48 @@ impl HeldOrder {
 
     /// Whether there is room to keep it.
     pub(super) fn can_be_kept(&self) -> bool {
-        self.kept.0.load(Ordering::Relaxed) <= MOST_ROWS
+        self.kept.0.load(Ordering::Relaxed) <= MOST_BYTES
     }
 
     /// A part of it for a view: at most `limit` rows from `first` on.
     pub(super) fn part(&self, view: &View, first: u64, limit: u32) -> HeldPart {
         let begin = usize::try_from(first).unwrap_or(usize::MAX).min(self.rows.len());
         let end = begin.saturating_add(limit as usize).min(self.rows.len());
-        let ids = self.rows[begin..end].iter().map(|row| SessionId(self.lowest.0 + u64::from(*row))).collect();
-        let held = Held { as_of: self.as_of, first, limit, ids };
+        let held = Held { as_of: self.as_of, first, limit, ids: self.rows.part(begin..end) };
         HeldPart { view: view.key(), held, total: self.rows.len() as u64 }
     }
 }
 
 impl Drop for HeldOrder {
     fn drop(&mut self) {
-        self.kept.0.fetch_sub(self.rows.len(), Ordering::Relaxed);
+        self.kept.0.fetch_sub(self.rows.bytes(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_id_stands_in_its_place_however_far_they_are_apart(
+            ids in vec(prop_oneof![1_u64..9_000, (1_u64 << 32)..(1 << 33), any::<u64>()], 0..40),
+            from in 0_usize..50,
+            rows in 0_usize..50,
+        ) {
+            let kept = Rows::new(ids.iter().copied());
+            prop_assert_eq!(kept.len(), ids.len());
+            let (begin, end) = (from.min(ids.len()), (from + rows).min(ids.len()));
+            let expected: Vec<_> = ids[begin..end].iter().copied().map(SessionId).collect();
+            prop_assert_eq!(kept.part(begin..end), expected);
+        }
+    }
+
+    #[test]
+    fn ids_that_are_near_each_other_take_half_the_room() {
+        let (near, far) = (Rows::new([7, 9].into_iter()), Rows::new([7, 7 + (1 << 32)].into_iter()));
+        assert_eq!((near.bytes(), far.bytes()), (8, 16));
     }
 }
