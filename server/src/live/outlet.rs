@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-/// How long a tab may take to read what it is sent.
+/// How long a tab may read nothing of what it is sent.
 const READ_PATIENCE: Duration = Duration::from_secs(5);
 /// The most that the system holds of what it has not begun to send to a tab, and what it has begun: it would take some
 /// megabytes, and a tab that does not read would get frames of long ago before the newest.
@@ -39,7 +39,7 @@ struct Unsent {
     said: usize,
     /// Whether a frame has been taken since someone asked.
     has_spoken: bool,
-    /// Since when something has been waiting.
+    /// Since when something has been waiting of which nothing could be sent.
     since: Option<Instant>,
     is_broken: bool,
     /// Whether the last message has been said: nothing may come after it (RFC 6455, 5.5.1).
@@ -165,6 +165,9 @@ impl Outlet {
                 }
             };
             unsent.bytes.drain(..sent);
+            if sent > 0 {
+                unsent.since = Some(Instant::now());
+            }
             if unsent.bytes.is_empty() {
                 *unsent = Unsent { is_over: unsent.is_over, ..Unsent::default() };
                 return Ok(());
