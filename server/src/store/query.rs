@@ -151,7 +151,7 @@ fn find_ranked(matcher: &Matcher<'_>, table: &Table, query: &SessionQuery, rank:
 }
 
 /// The rows that a query asks for, by their place, by a key among those of one place, and then by id.
-fn find<K: Ord + Copy>(
+fn find<K: Ord>(
     matcher: &Matcher<'_>,
     table: &Table,
     query: &SessionQuery,
@@ -159,19 +159,19 @@ fn find<K: Ord + Copy>(
     key: impl Fn(Slot) -> K,
 ) -> Found {
     if query.sort.descending {
-        find_in_order(matcher, query, |slot| !place(slot), |slot| (Reverse((key(slot), table.id(slot))), slot))
+        find_in_order(matcher, query, |slot| !place(slot), |slot| Reverse((key(slot), table.id(slot))))
     } else {
-        find_in_order(matcher, query, place, |slot| ((key(slot), table.id(slot)), slot))
+        find_in_order(matcher, query, place, |slot| (key(slot), table.id(slot)))
     }
 }
 
-fn find_in_order<K: Ord + Copy>(
+fn find_in_order<K: Ord>(
     matcher: &Matcher<'_>,
     query: &SessionQuery,
     place: impl Fn(Slot) -> u64,
-    row: impl Fn(Slot) -> (K, Slot),
+    order: impl Fn(Slot) -> K,
 ) -> Found {
-    let mut window = Window::new(query.first, query.limit);
+    let mut window = Window::new(query.first, query.limit, order);
     let mut total = 0;
     for word in 0..matcher.words() {
         let mut found = matcher.found(word);
@@ -182,10 +182,10 @@ fn find_in_order<K: Ord + Copy>(
             found &= bits::which(&places, |place| window.reaches(place));
         }
         for slot in bits::slots(word, found) {
-            window.push(place(slot), || row(slot));
+            window.push(place(slot), slot);
         }
     }
-    Found { total, slots: window.into_rows().into_iter().map(|(_, slot)| slot).collect() }
+    Found { total, slots: window.into_slots() }
 }
 
 /// The place of each type in the alphabet, as lists show it.
