@@ -1,6 +1,10 @@
 //! Which ids have a session that is there: how many are newer than a list is counted without a look at the sessions.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashMap, VecDeque},
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 /// How many ids back each is followed: a million, in 400 kB.
 const FOLLOWED: u64 = if cfg!(test) { 1 << 11 } else { 1 << 20 };
@@ -19,6 +23,18 @@ pub(crate) struct Newcomers {
     first_block: u64,
     /// How many sessions of each type a block has.
     blocks: VecDeque<[u32; 3]>,
+    /// How many there were from an id on in its block, whose single ids are not followed any more, when it had so many: a list
+    /// that has been held for long is asked about with every frame, and what is so old only ever goes.
+    looked_up: Mutex<HashMap<u64, LookedUp>>,
+}
+
+/// How many counts that were looked up are kept: a list held for each.
+const MOST_LOOKED_UP: usize = 4_096;
+
+#[derive(Clone, Copy)]
+struct LookedUp {
+    in_block: [u32; 3],
+    from_there: [u32; 3],
 }
 
 impl Newcomers {
@@ -89,12 +105,27 @@ impl Newcomers {
                 let words = self.words.iter().skip(first as usize).take((end / WORD - from / WORD) as usize);
                 words.zip(masks).map(|(types, mask)| count(&types.map(|ids| (ids & mask).count_ones()), of_type)).sum()
             }
-            None => {
-                let types = (from..end).filter_map(type_of);
-                types.filter(|one| of_type.is_none_or(|of_type| of_type == *one)).count() as u64
-            }
+            None => count(&self.look_up(from..end, self.blocks[begin as usize], type_of), of_type),
         };
         in_block + of_blocks.sum::<u64>()
+    }
+}
+
+impl Newcomers {
+    /// How many sessions of each type these ids have, the last of a block that has so many.
+    fn look_up(&self, ids: Range<u64>, in_block: [u32; 3], type_of: impl Fn(u64) -> Option<usize>) -> [u32; 3] {
+        let mut looked_up = self.looked_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = looked_up.get(&ids.start).filter(|before| before.in_block == in_block) {
+            return before.from_there;
+        }
+        let mut from_there = [0; 3];
+        let from = ids.start;
+        ids.filter_map(type_of).for_each(|one| from_there[one] += 1);
+        if looked_up.len() >= MOST_LOOKED_UP {
+            looked_up.clear();
+        }
+        looked_up.insert(from, LookedUp { in_block, from_there });
+        from_there
     }
 }
 
@@ -149,5 +180,25 @@ mod tests {
             }
             prop_assert!(newcomers.words.len() as u64 <= FOLLOWED / WORD);
         }
+    }
+
+    #[test]
+    fn sessions_of_long_ago_are_looked_up_once_until_one_has_gone() {
+        let mut newcomers = Newcomers::default();
+        (1..=100).for_each(|id| newcomers.enter(id, 0));
+        newcomers.enter(FOLLOWED * 2, 0);
+        let looked_up = std::cell::Cell::new(0);
+        let count = |newcomers: &Newcomers, gone: u64| {
+            looked_up.set(0);
+            let type_of = |id| {
+                looked_up.set(looked_up.get() + 1);
+                (id <= 100 && id != gone).then_some(0)
+            };
+            (newcomers.count_above(40, None, type_of), looked_up.get() > 0)
+        };
+        assert_eq!(count(&newcomers, 0), (61, true));
+        assert_eq!(count(&newcomers, 0), (61, false));
+        newcomers.leave(70, 0);
+        assert_eq!(count(&newcomers, 70), (60, true));
     }
 }
