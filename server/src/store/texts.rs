@@ -1,24 +1,35 @@
 //! Texts one after the other, to be searched as one.
 
+use std::collections::VecDeque;
+
 use memchr::memmem;
 
 /// Ends every text, and fills the room of those that are gone: no byte of UTF-8.
 const END: u8 = 0xff;
 /// The room of texts that are gone is given back when it is more than this and more than half.
 const WASTE: usize = 4_096;
+/// How many texts are moved with each that comes or goes.
+const MOVED_AT_ONCE: usize = 8;
 
 /// In the place of a beginning: no text has this number.
 const NONE: u64 = u64::MAX;
 
 /// Texts by number.
+///
+/// The room of those that are gone is given back bit by bit: the first of the others move behind the last. Were all moved at once,
+/// every check would wait.
 #[derive(Default)]
 pub(crate) struct Texts {
     bytes: Vec<u8>,
-    /// By number: where the text begins.
+    /// Where the bytes begin, and where the first text does, among all bytes that there have been.
+    begin: u64,
+    first: u64,
+    /// By number: where the text begins, counted alike.
     begins: Vec<u64>,
     /// Where texts begin or have begun, in order, with their numbers then.
-    in_order: Vec<(u64, u32)>,
+    in_order: VecDeque<(u64, u32)>,
     pairs: Pairs,
+    /// How many of the bytes are of no text.
     wasted: usize,
 }
 
@@ -52,23 +63,28 @@ impl Texts {
         if self.begins.len() <= at {
             self.begins.resize(at + 1, NONE);
         }
-        let begin = self.bytes.len() as u64;
-        self.begins[at] = begin;
-        self.in_order.push((begin, number));
+        self.append(number);
         self.bytes.extend_from_slice(text.as_bytes());
         self.bytes.push(END);
         self.pairs.add(text.as_bytes());
+        self.give_back();
+    }
+
+    /// Has the text of a number begin where the bytes end.
+    fn append(&mut self, number: u32) {
+        let begin = self.end();
+        self.begins[number as usize] = begin;
+        self.in_order.push_back((begin, number));
     }
 
     /// Takes the text of a number away.
     pub(crate) fn take(&mut self, number: u32) {
-        let begin = std::mem::replace(&mut self.begins[number as usize], NONE) as usize;
+        let begin = std::mem::replace(&mut self.begins[number as usize], NONE);
+        let begin = (begin - self.begin) as usize;
         let length = self.length(begin);
         self.bytes[begin..begin + length].fill(END);
         self.wasted += length + 1;
-        if self.wasted > WASTE.max(self.bytes.len() / 2) {
-            self.give_back();
-        }
+        self.give_back();
     }
 
     /// The text of a number; empty for one that has none.
@@ -76,7 +92,7 @@ impl Texts {
         match self.begins.get(number as usize) {
             None | Some(&NONE) => &[],
             Some(begin) => {
-                let begin = *begin as usize;
+                let begin = (*begin - self.begin) as usize;
                 &self.bytes[begin..begin + self.length(begin)]
             }
         }
@@ -88,46 +104,63 @@ impl Texts {
             return;
         }
         let finder = memmem::Finder::new(part);
+        let bytes = &self.bytes[(self.first - self.begin) as usize..];
         let (mut from, mut passed) = (0, 0);
-        while let Some(found) = finder.find(&self.bytes[from..]) {
-            let at = (from + found) as u64;
-            passed += self.begun(passed, at);
+        while let Some(found) = finder.find(&bytes[from..]) {
+            let at = self.first + (from + found) as u64;
+            passed = self.begun(passed, at);
             let (begin, number) = self.in_order[passed - 1];
             // The room of a text that is gone contains nothing: this one is there.
             debug_assert_eq!(self.begins[number as usize], begin);
             tell(number);
-            from = self.in_order.get(passed).map_or(self.bytes.len(), |(next, _)| *next as usize);
+            from = self.in_order.get(passed).map_or(bytes.len(), |(next, _)| (next - self.first) as usize);
         }
     }
 
-    /// How many texts from one on begin up to a place. Costs little for few: a search that is in every text looks at each
-    /// once.
+    /// How many texts begin up to a place, of which it is known that the one after the first so many does. Costs little for few:
+    /// a search that is in every text looks at each once.
     fn begun(&self, from: usize, at: u64) -> usize {
-        let texts = &self.in_order[from..];
-        let mut end = 1;
-        while texts.get(end).is_some_and(|(begin, _)| *begin <= at) {
-            end *= 2;
+        let begins = |text: usize| self.in_order.get(text).is_some_and(|(begin, _)| *begin <= at);
+        let mut step = 1;
+        while begins(from + step) {
+            step *= 2;
         }
-        let end = end.min(texts.len());
-        texts[..end].partition_point(|(begin, _)| *begin <= at)
+        let (mut does, mut does_not) = (from + step / 2, from + step);
+        while does_not - does > 1 {
+            let middle = does.midpoint(does_not);
+            if begins(middle) { does = middle } else { does_not = middle }
+        }
+        does_not
     }
 
     fn length(&self, begin: usize) -> usize {
         memchr::memchr(END, &self.bytes[begin..]).unwrap_or(0)
     }
 
+    fn end(&self) -> u64 {
+        self.begin + self.bytes.len() as u64
+    }
+
+    /// Gives some room back, if that is worth it.
     fn give_back(&mut self) {
-        let old = std::mem::take(self);
-        self.begins = vec![NONE; old.begins.len()];
-        self.bytes.reserve_exact(old.bytes.len() - old.wasted);
-        for (begin, number) in old.in_order {
-            if old.begins[number as usize] == begin {
-                let begin = begin as usize;
-                let end = begin + memchr::memchr(END, &old.bytes[begin..]).unwrap_or(0);
-                self.begins[number as usize] = self.bytes.len() as u64;
-                self.in_order.push((self.bytes.len() as u64, number));
-                self.bytes.extend_from_slice(&old.bytes[begin..=end]);
-                self.pairs.add(&old.bytes[begin..end]);
+        for _ in 0..MOVED_AT_ONCE {
+            if self.wasted <= WASTE.max(self.bytes.len() / 2) {
+                return;
+            }
+            let Some((begin, number)) = self.in_order.pop_front() else { return };
+            self.first = self.in_order.front().map_or(self.end(), |(next, _)| *next);
+            if self.begins[number as usize] == begin {
+                let room = (begin - self.begin) as usize..(self.first - self.begin) as usize;
+                self.wasted += room.len();
+                self.append(number);
+                self.bytes.extend_from_within(room);
+            }
+            let passed = (self.first - self.begin) as usize;
+            if passed > self.bytes.len() / 2 {
+                self.bytes.drain(..passed);
+                self.wasted -= passed;
+                self.begin = self.first;
+                self.bytes.shrink_to(self.bytes.len() * 2);
             }
         }
     }
@@ -185,5 +218,21 @@ mod tests {
                 prop_assert_eq!(texts.get(*number), text.as_bytes());
             }
         }
+    }
+
+    #[test]
+    fn the_room_of_texts_that_are_gone_is_given_back() {
+        let mut texts = Texts::default();
+        let name = |number: u32| format!("somebody-{number:09}");
+        (0..30_000).for_each(|number| texts.put(number, &name(number)));
+        (0..30_000).filter(|number| number % 10 != 0).for_each(|number| texts.take(number));
+        let live = 3_000 * (name(0).len() + 1);
+        assert!(texts.bytes.capacity() < 5 * live, "{} bytes for {live}", texts.bytes.capacity());
+        assert_eq!((texts.get(29_990), texts.get(29_991)), (name(29_990).as_bytes(), &b""[..]));
+        let mut found = 0;
+        texts.containing("body-", |_| found += 1);
+        assert_eq!(found, 3_000);
+        (0..30_000).step_by(10).for_each(|number| texts.take(number));
+        assert!(texts.bytes.len() <= 2 * WASTE);
     }
 }
