@@ -1,6 +1,9 @@
 //! How sessions leave the table: those of a selection, and those past a deadline.
 
-use std::thread;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use app::{
     session::{
@@ -18,6 +21,15 @@ use crate::store::{
     selection,
     table::{Slot, Table},
 };
+
+/// So many times [`ROWS_UNDER_LOCK`] at most: some milliseconds.
+const MOST_AT_ONCE: usize = 16;
+
+/// How many rows leave the table under one lock that had to be waited for so long. Where others read it all the time, each lock
+/// is a long wait: it is made the most of, and checks wait for a quarter of that.
+fn rows_after(wait: Duration) -> usize {
+    ROWS_UNDER_LOCK * (wait.as_millis() as usize).clamp(1, MOST_AT_ONCE)
+}
 
 impl Writer {
     /// Takes a selection out of the table.
@@ -82,14 +94,16 @@ impl Writer {
         is_meant: impl Fn(&Table, Slot) -> bool,
     ) -> Vec<u64> {
         let mut ids = Vec::with_capacity(slots.len());
-        let mut following = slots.len();
-        for slots in slots.chunks(ROWS_UNDER_LOCK) {
+        let mut left = slots;
+        while !left.is_empty() {
+            let begun = Instant::now();
+            let mut table = self.shared.table.write();
+            let slots = left.split_off(..left.len().min(rows_after(begun.elapsed()))).unwrap_or_default();
+            let following = left.len();
             let mut ended = Vec::with_capacity(slots.len());
-            following -= slots.len();
             // Of very many at once only the last are told: nobody could be told of the others later.
             let are_told = Events::are_remembered_before(following);
             let mut whose = Vec::new();
-            let mut table = self.shared.table.write();
             for slot in slots {
                 if is_meant(&table, *slot) {
                     if are_told {
@@ -122,5 +136,16 @@ impl Writer {
             }));
         }
         ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_waited_for_long_does_more_at_once() {
+        let rows = [0, 900, 1_500, 7_000, 20_000, 9_000_000].map(|micros| rows_after(Duration::from_micros(micros)));
+        assert_eq!(rows.map(|rows| rows / ROWS_UNDER_LOCK), [1, 1, 1, 7, 16, 16]);
     }
 }
