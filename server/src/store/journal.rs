@@ -7,8 +7,8 @@
 use std::{panic, path::Path, sync::Arc};
 
 use redb::{
-    Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction,
-    backends::InMemoryBackend,
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableDefinition, TableError,
+    TableHandle, WriteTransaction, backends::InMemoryBackend,
 };
 
 use super::{
@@ -23,7 +23,8 @@ use super::{
 /// What the tables below mean. A change of meaning takes the next number.
 const SCHEMA: u64 = 1;
 
-/// `schema`, and `next_id`: the id that the next session gets.
+/// `schema`; `next_id`: the id that the next session gets; and how many [`SESSIONS`] and [`TOMBSTONES`] there are, under their
+/// names, from the first commit on that changes that.
 pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// [`Row`]s by session id.
 pub(crate) const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
@@ -282,6 +283,8 @@ fn write_kept(transaction: &WriteTransaction, kept: &Kept) -> Result<(), redb::E
     let mut meta = transaction.open_table(META)?;
     meta.insert("schema", SCHEMA)?;
     meta.insert("next_id", kept.next_id)?;
+    meta.insert(SESSIONS.name(), 0)?;
+    meta.insert(TOMBSTONES.name(), 0)?;
     transaction.open_table(SESSIONS)?;
     transaction.open_table(TOMBSTONES)?;
     transaction.open_table(TEXTS)?;
@@ -303,16 +306,19 @@ fn in_one_commit(
 }
 
 fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::Error> {
+    let mut meta = transaction.open_table(META)?;
     if let Some(next_id) = changes.next_id {
-        transaction.open_table(META)?.insert("next_id", next_id)?;
+        meta.insert("next_id", next_id)?;
     }
     let mut sessions = transaction.open_table(SESSIONS)?;
+    let mut rows = Count::of(&sessions, &meta)?;
     for (id, row) in &changes.created {
-        sessions.insert(*id, row.as_slice())?;
+        rows.came(sessions.insert(*id, row.as_slice())?.is_none());
     }
     for id in changes.removed.iter().chain(changes.purged.iter().flat_map(|portion| &portion.ids)) {
-        sessions.remove(*id)?;
+        rows.went(sessions.remove(*id)?.is_some());
     }
+    rows.store(&mut meta)?;
     for (id, row) in &changes.touched {
         let is_there = sessions.get(*id)?.is_some();
         if is_there {
@@ -329,12 +335,14 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
         }
     }
     let mut tombstones = transaction.open_table(TOMBSTONES)?;
+    let mut records = Count::of(&tombstones, &meta)?;
     if let Some(tombstone) = &changes.tombstone {
-        tombstones.insert(tombstone.seq, tombstone.encode().as_slice())?;
+        records.came(tombstones.insert(tombstone.seq, tombstone.encode().as_slice())?.is_none());
     }
     if let Some(seq) = changes.purged.as_ref().and_then(|portion| portion.finished) {
-        tombstones.remove(seq)?;
+        records.went(tombstones.remove(seq)?.is_some());
     }
+    records.store(&mut meta)?;
     let mut accounts = transaction.open_table(ACCOUNTS)?;
     for (key, value) in &changes.accounts {
         match value {
@@ -343,4 +351,44 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
         };
     }
     Ok(())
+}
+
+/// How many records a table has by what has been done to it, whatever it says itself: one that is lost is not to be lost in
+/// silence.
+struct Count {
+    table: String,
+    before: u64,
+    now: u64,
+}
+
+impl Count {
+    /// By what was stored of it; in a store of before there was that, by what the table says.
+    fn of(
+        table: &(impl ReadableTableMetadata + TableHandle),
+        meta: &impl ReadableTable<&'static str, u64>,
+    ) -> Result<Self, redb::Error> {
+        let name = table.name().to_owned();
+        let before = match meta.get(name.as_str())? {
+            Some(stored) => stored.value(),
+            None => table.len()?,
+        };
+        Ok(Self { table: name, before, now: before })
+    }
+
+    /// A record has been written; whether there was none under its key.
+    fn came(&mut self, is_new: bool) {
+        self.now += u64::from(is_new);
+    }
+
+    /// A record has been removed; whether there was one.
+    fn went(&mut self, was_there: bool) {
+        self.now = self.now.saturating_sub(u64::from(was_there));
+    }
+
+    fn store(&self, meta: &mut redb::Table<'_, &'static str, u64>) -> Result<(), redb::Error> {
+        if self.now != self.before {
+            meta.insert(self.table.as_str(), self.now)?;
+        }
+        Ok(())
+    }
 }

@@ -5,7 +5,9 @@
 use std::{collections::HashSet, sync::mpsc, thread};
 
 use app::session::SessionId;
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, TableHandle,
+};
 
 use super::{
     journal::{META, SESSIONS, TEXTS, TOMBSTONES},
@@ -50,11 +52,15 @@ pub(crate) fn load(database: &Database, table: &mut Table) -> Result<Loaded, red
         let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         read.and(made)
     })?;
-    if read != sessions {
-        return Err(redb::Error::Corrupted(format!("{read} sessions can be read of {sessions} that are there")));
+    let meta = transaction.open_table(META)?;
+    for (table, found) in [(SESSIONS.name(), read), (TOMBSTONES.name(), tombstones.len())] {
+        let stored = meta.get(table)?.map(|stored| stored.value());
+        if let Some(stored) = stored.filter(|stored| *stored != found as u64) {
+            return Err(redb::Error::Corrupted(format!("{found} {table} are there of {stored} that were stored")));
+        }
     }
 
-    let next_id = transaction.open_table(META)?.get("next_id")?.map_or(1, |next_id| next_id.value());
+    let next_id = meta.get("next_id")?.map_or(1, |next_id| next_id.value());
     let newest = newest.max(ended.iter().copied().max().unwrap_or(0));
     let next_id = next_id.max(newest.saturating_add(1));
     table.begin(SessionId(next_id - 1));

@@ -32,6 +32,7 @@ use tempfile::TempDir;
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
+const TOMBSTONES: TableDefinition<u64, &[u8]> = TableDefinition::new("tombstones");
 
 /// A test of each sentence of the suite, on a store in memory and on one in a file.
 macro_rules! conformance {

@@ -9,14 +9,14 @@ use app::session::{
     store::{NewSession, SessionStore},
 };
 use futures_util::future::join_all;
-use redb::{Database, ReadableDatabase, ReadableTableMetadata};
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, WriteTransaction};
 use server::{
     store::{Kept, OpenError, RedbStore},
     user_agent,
 };
 use tempfile::TempDir;
 
-use super::{META, SESSIONS, START, accounts, delete, file, is_live, open, session};
+use super::{META, SESSIONS, START, TOMBSTONES, accounts, delete, file, is_live, open, session};
 
 fn refusal(dir: &TempDir) -> OpenError {
     RedbStore::open(dir.path(), user_agent::in_words).unwrap_err()
@@ -117,6 +117,32 @@ async fn a_damaged_row_is_refused_by_its_id_and_not_overwritten() {
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
     assert!(error.to_string().contains("session 2 cannot be read: its checksum is wrong"), "{error}");
     assert_eq!(read(), row);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_missing_from_a_file_that_is_sound_is_missed() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let sessions = join_all((0..200).map(|number| store.create(session(number, "anna")))).await;
+    let ids = sessions.into_iter().skip(1).map(|session| session.unwrap().id).collect();
+    delete(&store, Selection::Ids(ids)).await.unwrap();
+    store.close().unwrap();
+    drop(store);
+    let lost = |lose: fn(&WriteTransaction)| {
+        let copy = TempDir::new().unwrap();
+        fs::copy(file(&dir), file(&copy)).unwrap();
+        let database = Database::open(file(&copy)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        lose(&transaction);
+        transaction.commit().unwrap();
+        database.close().unwrap();
+        refusal(&copy).to_string()
+    };
+    let row = lost(|transaction| _ = transaction.open_table(SESSIONS).unwrap().pop_first().unwrap().unwrap());
+    assert!(row.contains("sessions are there of"), "{row}");
+    // Without it, sessions that were deleted would come back.
+    let tombstone = lost(|transaction| _ = transaction.open_table(TOMBSTONES).unwrap().pop_first().unwrap().unwrap());
+    assert!(tombstone.contains("0 tombstones are there of 1 that were stored"), "{tombstone}");
 }
 
 #[test]
