@@ -229,6 +229,42 @@ async fn what_is_made_to_be_kept_is_read_again_with_the_client_that_was_noted_ev
     assert_eq!(read_again.standing, kept.standing);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_delete_survives_a_crash_and_its_rows_are_removed_by_and_by() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let sessions = join_all((0..2_000).map(|number| store.create(session(number, "anna")))).await;
+    let ids: Vec<_> = sessions.into_iter().skip(7).map(|session| session.unwrap().id).collect();
+    assert_eq!(delete(&store, Selection::Ids(ids)).await.unwrap().deleted, 1_993);
+    // As a process leaves it that is killed.
+    let crashed = TempDir::new().unwrap();
+    std::fs::copy(file(&dir), file(&crashed)).unwrap();
+
+    let store = open(&crashed);
+    assert_eq!(store.len(), 7);
+    assert!((0..2_000).all(|number| is_live(&store, number) == (number < 7)));
+    store.close().unwrap();
+    drop(store);
+    assert!(tombstones_on_disk(&crashed) > 0, "the rows are gone already: nothing is tested");
+    // The file can only be looked at while it is not open; each opening goes on where the last one has been.
+    for _ in 0..600 {
+        let store = open(&crashed);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        store.close().unwrap();
+        drop(store);
+        if tombstones_on_disk(&crashed) == 0 {
+            break;
+        }
+    }
+    assert_eq!((tombstones_on_disk(&crashed), rows_on_disk(&crashed)), (0, 7), "all others are removed, and no more");
+    assert_eq!(open(&crashed).len(), 7);
+}
+
+fn tombstones_on_disk(dir: &TempDir) -> u64 {
+    let database = Database::open(file(dir)).unwrap();
+    database.begin_read().unwrap().open_table(TOMBSTONES).unwrap().len().unwrap()
+}
+
 fn rows_on_disk(dir: &TempDir) -> u64 {
     let database = Database::open(file(dir)).unwrap();
     database.begin_read().unwrap().open_table(SESSIONS).unwrap().len().unwrap()
