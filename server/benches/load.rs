@@ -1,199 +1,25 @@
 //! A load on a running Keepwatch, over real HTTP: sessions are registered, used, deleted and signed in at given rates.
 //!
-//! Requests are sent when they are due, whether or not those before have been answered in time, and a delay counts from
-//! when a request was due: a server that stands still does not look better for it. After each delete its token is tried
+//! Requests are sent when they are due, while up to eight of a kind wait for their answers, and a delay counts from when a
+//! request was due: a server that stands still does not look better for it. After each delete its token is tried
 //! once more; if it is still let in, the program ends with an error. Only a server on this machine is loaded.
 
 #[path = "load/connection.rs"]
 mod connection;
+#[path = "load/generator.rs"]
+mod generator;
 #[path = "load/schedule.rs"]
 mod schedule;
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
-
-use anyhow::{Context, bail, ensure};
 use clap::Parser;
-use serde_json::{Value, json};
 
-use crate::{
-    connection::{Answer, Connection},
-    schedule::{Delays, Schedule},
-};
-
-/// Loads a Keepwatch on this machine
-#[derive(Debug, Parser)]
-#[command(name = "load")]
-struct Cli {
-    /// Where it listens
-    #[arg(long, default_value = "127.0.0.1:3000")]
-    address: SocketAddr,
-    /// An administrator, who registers and deletes
-    #[arg(long, default_value = "Admin")]
-    username: String,
-    /// A file with the administrator's password
-    #[arg(long, value_name = "FILE")]
-    password_file: PathBuf,
-    /// For how long
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Sessions registered beforehand
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    sessions: u64,
-    /// Requests of registered sessions in a second
-    #[arg(long, value_name = "RATE", default_value_t = 1_000)]
-    touches: u64,
-    /// Sessions registered in a second
-    #[arg(long, value_name = "RATE", default_value_t = 20)]
-    registrations: u64,
-    /// Sessions deleted in a second
-    #[arg(long, value_name = "RATE", default_value_t = 20)]
-    deletes: u64,
-    /// Sign-ins with the password in a second; each costs the server a password hash
-    #[arg(long, value_name = "RATE", default_value_t = 2)]
-    sign_ins: u64,
-    /// Said by cargo
-    #[arg(long = "bench", hide = true)]
-    _bench: bool,
-}
-
-/// A session that the load has registered.
-struct Registered {
-    id: u64,
-    token: String,
-}
-
-/// What all kinds of requests share.
-struct Load {
-    address: SocketAddr,
-    username: String,
-    password: String,
-    /// The administrator's token.
-    token: String,
-    sessions: Mutex<Vec<Registered>>,
-}
-
-/// One request of a kind, sent over a kept connection.
-type Act = fn(&Load, &mut Connection) -> anyhow::Result<()>;
+use crate::generator::{Cli, Report};
 
 fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
-    ensure!(cli.address.ip().is_loopback(), "--address {} is not on this machine", cli.address);
-    let load = Load::sign_in(&cli)?;
-    load.fill(cli.sessions)?;
-
-    let start = Instant::now();
-    let schedule = |rate: u64| Schedule { start, rate, until: start + Duration::from_secs(cli.seconds) };
-    let reports = thread::scope(|scope| {
-        let load = &load;
-        let kinds: [(&str, u64, Act); 4] = [
-            ("touch", cli.touches, Load::touch),
-            ("register", cli.registrations, Load::register),
-            ("delete", cli.deletes, Load::delete),
-            ("sign in", cli.sign_ins, Load::sign_in_again),
-        ];
-        let running = kinds.map(|(name, rate, act)| {
-            (
-                name,
-                rate,
-                scope.spawn(move || schedule(rate).run(|| Connection::open(load.address), |one| act(load, one))),
-            )
-        });
-        running.map(|(name, rate, thread)| (name, rate, thread.join()))
-    });
-
+    let reports = generator::run(&Cli::parse())?;
     println!("| request | wanted | sent | p50 | p99 | longest |\n|---|---:|---:|---:|---:|---:|");
-    for (name, rate, outcome) in reports {
-        let delays: Delays = match outcome {
-            Ok(delays) => delays.with_context(|| format!("while sending requests of the kind '{name}'"))?,
-            Err(_) => bail!("the sender of '{name}' panicked"),
-        };
+    for Report { name, rate, delays } in reports {
         println!("| {name} | {rate}/s | {delays}");
     }
     Ok(())
-}
-
-impl Load {
-    fn sign_in(cli: &Cli) -> anyhow::Result<Self> {
-        let password = std::fs::read_to_string(&cli.password_file)
-            .with_context(|| format!("reading the password from {}", cli.password_file.display()))?;
-        let password = password.lines().next().unwrap_or_default().to_owned();
-        let mut load = Self {
-            address: cli.address,
-            username: cli.username.clone(),
-            password,
-            token: String::new(),
-            sessions: Mutex::default(),
-        };
-        let answer = load.ask_to_sign_in(&mut Connection::open(cli.address)?)?;
-        load.token = text(&answer.json()?["token"])?;
-        Ok(load)
-    }
-
-    fn fill(&self, sessions: u64) -> anyhow::Result<()> {
-        let mut connection = Connection::open(self.address)?;
-        (0..sessions).try_for_each(|_| self.register(&mut connection))
-    }
-
-    fn register(&self, connection: &mut Connection) -> anyhow::Result<()> {
-        let number = self.lock().len();
-        let body = json!({
-            "username": format!("load-{}", number % 500),
-            "session_type": "other",
-            "address": format!("10.99.{}.{}", number / 256 % 256, number % 256),
-            "user_agent": "load/1",
-        });
-        let answer = connection.ask("POST", "/api/v1/sessions", Some(&self.token), Some(&body))?.expecting(201)?;
-        let body = answer.json()?;
-        let id = body["session"]["id"].as_u64().context("a session without an id")?;
-        self.lock().push(Registered { id, token: text(&body["token"])? });
-        Ok(())
-    }
-
-    fn touch(&self, connection: &mut Connection) -> anyhow::Result<()> {
-        let Some(session) = self.take_one() else { return Ok(()) };
-        let answer = connection.ask("GET", "/api/v1/session", Some(&session.token), None)?.expecting(200);
-        self.lock().push(session);
-        answer.map(drop)
-    }
-
-    fn delete(&self, connection: &mut Connection) -> anyhow::Result<()> {
-        let Some(session) = self.take_one() else { return Ok(()) };
-        let path = format!("/api/v1/sessions/{}", session.id);
-        connection.ask("DELETE", &path, Some(&self.token), None)?.expecting(204)?;
-        let again = connection.ask("GET", "/api/v1/session", Some(&session.token), None)?;
-        ensure!(again.status == 401, "session {} was let in after its delete was acknowledged", session.id);
-        Ok(())
-    }
-
-    fn sign_in_again(&self, connection: &mut Connection) -> anyhow::Result<()> {
-        let token = text(&self.ask_to_sign_in(connection)?.json()?["token"])?;
-        connection.ask("DELETE", "/api/v1/session", Some(&token), None)?.expecting(204).map(drop)
-    }
-
-    fn ask_to_sign_in(&self, connection: &mut Connection) -> anyhow::Result<Answer> {
-        let body = json!({"username": self.username, "password": self.password});
-        connection.ask("POST", "/api/v1/sessions", None, Some(&body))?.expecting(201)
-    }
-
-    /// One of the sessions, taken so that nobody else uses it meanwhile.
-    fn take_one(&self) -> Option<Registered> {
-        let mut sessions = self.lock();
-        let last = sessions.len().checked_sub(1)?;
-        let place = sessions[last].id as usize * 7_919 % (last + 1);
-        Some(sessions.swap_remove(place))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Registered>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn text(value: &Value) -> anyhow::Result<String> {
-    value.as_str().map(str::to_owned).context("a text is missing in an answer")
 }

@@ -7,10 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::connection::Connection;
+use super::connection::Connection;
 
 /// Senders of one kind of request: as many may wait for their answers at a time.
 const SENDERS: u64 = 8;
+
+/// What has come of a request that was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    Answered,
+    /// There was no session that it could have been about.
+    Left,
+}
 
 /// So many requests in a second, from one instant to another.
 #[derive(Clone, Copy)]
@@ -28,7 +36,7 @@ impl Schedule {
     pub(crate) fn run(
         self,
         open: impl Fn() -> anyhow::Result<Connection> + Sync,
-        act: impl Fn(&mut Connection) -> anyhow::Result<()> + Sync,
+        act: impl Fn(&mut Connection) -> anyhow::Result<Done> + Sync,
     ) -> anyhow::Result<Delays> {
         let delays = Mutex::new(Vec::new());
         let senders = SENDERS.min(self.rate);
@@ -50,7 +58,7 @@ impl Schedule {
         sender: u64,
         senders: u64,
         open: impl Fn() -> anyhow::Result<Connection>,
-        act: impl Fn(&mut Connection) -> anyhow::Result<()>,
+        act: impl Fn(&mut Connection) -> anyhow::Result<Done>,
         delays: &Mutex<Vec<Duration>>,
     ) -> anyhow::Result<()> {
         let mut connection = open()?;
@@ -60,10 +68,18 @@ impl Schedule {
                 break;
             }
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            act(&mut connection)?;
-            delays.lock().unwrap_or_else(PoisonError::into_inner).push(due.elapsed());
+            if act(&mut connection)? == Done::Answered {
+                delays.lock().unwrap_or_else(PoisonError::into_inner).push(due.elapsed());
+            }
         }
         Ok(())
+    }
+}
+
+impl Delays {
+    /// How many requests were answered.
+    pub(crate) fn answers(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -74,6 +90,6 @@ impl fmt::Display for Delays {
             let delay = self.0.get(place.min(self.0.len().saturating_sub(1))).copied().unwrap_or_default();
             format!("{:.2} ms", delay.as_secs_f64() * 1_000.0)
         };
-        write!(f, "{} | {} | {} | {} |", self.0.len(), at(0.5), at(0.99), at(1.0))
+        write!(f, "{} | {} | {} | {} |", self.answers(), at(0.5), at(0.99), at(1.0))
     }
 }

@@ -14,6 +14,7 @@ mod events;
 mod forward_auth;
 mod list_at_once;
 mod live;
+mod load;
 mod metrics;
 mod pages;
 mod program;
