@@ -106,6 +106,9 @@ impl Request {
     }
 }
 
+/// What the CPU time of children that have ended is told in: USER_HZ, the same on every machine.
+const TICK: Duration = Duration::from_millis(10);
+
 /// A launcher that has started its product, and stops it when it is dropped.
 pub(crate) struct Peer {
     child: Child,
@@ -129,11 +132,14 @@ impl Peer {
         Ok(Self { child, facts })
     }
 
-    /// The CPU time of the launcher's processes so far, of their threads that have ended too.
+    /// The CPU time of the launcher's processes so far, of their threads and children that have ended too.
     pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
         let spent = |process: u32| {
             let clock = clock_getcpuclockid(Pid::from_raw(process.cast_signed())).ok()?;
-            clock_gettime(clock).ok().map(Duration::from)
+            let own = clock_gettime(clock).ok().map(Duration::from)?;
+            let stat = stat(process)?;
+            let ended = [13, 14].map(|field| stat.get(field).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0));
+            Some(own + TICK * u32::try_from(ended[0] + ended[1]).ok()?)
         };
         // A process may end between being listed and being asked.
         let all: Duration = family(self.child.id())?.into_iter().filter_map(spent).sum();
@@ -150,14 +156,20 @@ impl Drop for Peer {
     }
 }
 
+/// What the kernel says of a process, from the third field on: its state. proc_pid_stat(5).
+fn stat(process: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before may contain anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    Some(rest.split_whitespace().map(str::to_owned).collect())
+}
+
 /// A process and all that it has started.
 fn family(ancestor: u32) -> anyhow::Result<Vec<u32>> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // The name before may contain anything.
-        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok());
+        let parent = stat(process).and_then(|stat| stat.get(1)?.parse::<u32>().ok());
         parents.extend(parent.map(|parent| (process, parent)));
     }
     let mut family = vec![ancestor];

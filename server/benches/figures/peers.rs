@@ -101,7 +101,8 @@ pub(crate) fn measure(arguments: &PeersArgs) -> anyhow::Result<()> {
                 ask(WARM_UP, connections)?;
                 let before = peer.cpu_time()?;
                 let many = ask(arguments.seconds, connections)?;
-                let spent = peer.cpu_time()?.saturating_sub(before);
+                let spent = peer.cpu_time()?.checked_sub(before);
+                let spent = spent.with_context(|| format!("the CPU time of {} has become less", peer.facts.name))?;
                 let alone = ask(arguments.seconds / 2.0, 1)?;
                 rounds.push(Round {
                     cpu: spent.as_secs_f64() / many.count as f64,
