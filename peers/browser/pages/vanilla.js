@@ -40,6 +40,9 @@ let sessions = [];
 let sessionsFrom = 0;
 let ahead = 0;
 let allPicked = false;
+/** What was written last: it is not written again. */
+const numbers = new Map();
+let rowCount = -1;
 /** The order that stays, if it does. @type {number[] | undefined} */
 let heldIds;
 /** How far the page is scrolled when the first row is at the lower edge of what stays in sight above it. */
@@ -165,10 +168,16 @@ function inHeldOrder(rows) {
 
 function writeCounts({ active_users, by_type }) {
   const all = by_type.reduce((sum, count) => sum + count, 0);
-  usersTile.firstChild.data = number.format(active_users);
-  sessionsTile.firstChild.data = number.format(all);
-  [all, ...by_type].forEach((count, index) => (typeCounts[index].firstChild.data = number.format(count)));
-  table.setAttribute("aria-rowcount", String(total + 1));
+  writeNumber(usersTile, active_users);
+  writeNumber(sessionsTile, all);
+  [all, ...by_type].forEach((count, index) => writeNumber(typeCounts[index], count));
+  if (rowCount !== total) table.setAttribute("aria-rowcount", String((rowCount = total) + 1));
+}
+
+function writeNumber(element, value) {
+  if (numbers.get(element) === value) return;
+  numbers.set(element, value);
+  element.firstChild.data = number.format(value);
 }
 
 /** Selects by what is meant, not by ids: all that match. */

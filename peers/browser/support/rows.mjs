@@ -33,8 +33,9 @@ export function shownRows(page, contender) {
   }, contender);
 }
 
-/** How many rows may come or go while the list is looked at. */
+/** How far rows may have moved while the list is looked at, and how many may have come between them. */
 const SLACK = 25;
+const CAME_MEANWHILE = 3;
 
 /**
  * Fails unless the rows on the screen are those of the list by username, where they say they are.
@@ -50,13 +51,16 @@ export async function verifiedRows(page, contender, rest, least) {
   if (shown.length < least) throw wrong(`${shown.length} rows, not ${least}`);
   const first = Math.max(0, shown[0].number - SLACK);
   const { sessions } = await rest.list(`sort=username&first=${first}&limit=${shown.length + 2 * SLACK}`);
-  let place = 0;
+  let place;
+  let passedOver = 0;
   for (const { username, address } of shown) {
-    const isIt = (session, index) => index >= place && session.username === username && session.address === address;
+    const isIt = (session, index) => index >= (place ?? 0) && session.username === username && session.address === address;
     const found = sessions.findIndex(isIt);
     if (found === -1) throw wrong(`a row that is not there, ${username} from ${address}`);
+    passedOver += found - (place ?? found);
     place = found + 1;
   }
+  if (passedOver > CAME_MEANWHILE) throw wrong(`rows with ${passedOver} others between them`);
   return shown;
 }
 
