@@ -67,6 +67,12 @@ export class Api {
     return created(await this.call("POST", "/api/v1/sessions", { session_type: "other", user_agent: "", ...other }));
   }
 
+  /** Has the client of a session that was registered make a request. */
+  async use(token: string): Promise<void> {
+    const { status } = await fetch(`${this.server.url}/api/v1/session`, { headers: { authorization: `Bearer ${token}` } });
+    if (status !== 200) throw new Error(`expected 200, got ${status}`);
+  }
+
   /** Makes an app password of this name. */
   async appPassword(name: string, days: number): Promise<void> {
     await created(await this.call("POST", "/api/v1/app-passwords", { name, expires_in_days: days }));

@@ -34,7 +34,7 @@ pub(super) fn Confirmation(list: List, ids: Vec<SessionId>, query: SessionQuery)
             aria-labelledby="question"
             open=is_open
             node_ref=dialog
-            on:close=move |_| list.asking.set(None)
+            on:close=move |_| list.ask(None)
         >
             <form method="post" action=paths::SESSIONS>
                 <h2 id="question">{text(move || question().unwrap_or_default())}</h2>

@@ -6,7 +6,7 @@
 
 use super::hold::{Hands, Hold, News, Row};
 use crate::{
-    live::{HeldPart, ServerMessage, Snapshot, View},
+    live::{Held, HeldPart, ServerMessage, Snapshot, View},
     session::{SessionId, page::Page, query::SessionQuery},
     time::Timestamp,
 };
@@ -19,6 +19,8 @@ pub(super) struct Follower {
     key: u32,
     /// Whether the first frame of the view has yet to come.
     reading: bool,
+    /// What was held until the hands left the list, while the rows that are to be shown instead have yet to come.
+    released: Option<(Hold, Held)>,
     /// The part of the list to read next: first row and number of rows.
     wanted: Option<(u64, u32)>,
     state: Snapshot,
@@ -38,6 +40,7 @@ impl Follower {
             key: view.key(),
             view,
             reading: false,
+            released: None,
             wanted: None,
             state: snapshot(page, 0, now, 0),
             first,
@@ -127,6 +130,7 @@ impl Follower {
     pub(super) fn read(&mut self) -> View {
         self.hold = None;
         self.view.held = None;
+        self.released = None;
         self.wanted = None;
         self.ask()
     }
@@ -184,6 +188,7 @@ impl Follower {
     }
 
     fn show(&mut self) {
+        self.released = None;
         self.first = self.view.query.first;
         self.rows = self.state.sessions.iter().map(Row::live).collect();
     }
@@ -208,10 +213,16 @@ impl Follower {
                 self.hold = Some(hold);
                 Some(self.ask())
             }
+            // They are back before anything has moved.
+            (true, false) => {
+                let (hold, held) = self.released.take()?;
+                (self.hold, self.view.held) = (Some(hold), Some(held));
+                Some(self.ask())
+            }
             (false, true) => {
-                let wanted = self.wanted;
+                let (wanted, released) = (self.wanted, self.hold.take().zip(self.view.held.take()));
                 let view = self.read();
-                self.wanted = wanted;
+                (self.wanted, self.released) = (wanted, released);
                 Some(view)
             }
             _ => None,

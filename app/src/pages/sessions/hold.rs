@@ -20,12 +20,14 @@ pub(super) struct Hands {
     pub(super) pointed: bool,
     /// The first row is out of sight.
     pub(super) scrolled: bool,
+    /// A deletion is asked about: whoever answers finds the keyboard at the session where it was.
+    pub(super) asked: bool,
 }
 
 impl Hands {
     /// Whether the order holds.
     pub(super) fn are_on_the_list(self) -> bool {
-        self.selected || self.focused || self.pointed || self.scrolled
+        self.selected || self.focused || self.pointed || self.scrolled || self.asked
     }
 }
 
@@ -146,6 +148,7 @@ mod tests {
             Hands { focused: true, ..Hands::default() },
             Hands { pointed: true, ..Hands::default() },
             Hands { scrolled: true, ..Hands::default() },
+            Hands { asked: true, ..Hands::default() },
         ] {
             assert!(hands.are_on_the_list());
         }

@@ -93,6 +93,34 @@ fn hands_off_reads_anew_and_applies() {
 }
 
 #[test]
+fn hands_that_come_back_before_the_answer_find_the_rows_where_they_were() {
+    let mut follower = follower(&[1, 2]);
+    let held = point(&mut follower);
+    follower.receive(frame(&held, &[1], 2, 1));
+    let left = follower.hands(|hands| hands.pointed = false).expect("read anew");
+
+    let back = follower.hands(|hands| hands.focused = true).expect("held as before");
+
+    assert_eq!(back.held, held.held);
+    assert_eq!(follower.receive(frame(&left, &[3, 1], 2, 0)), None, "the answer comes too late");
+    follower.receive(frame(&back, &[1], 2, 1));
+    assert_eq!(shown(&follower), [(1, false), (2, true)]);
+    assert_eq!(follower.news().text(), "1 new, 1 ended");
+}
+
+#[test]
+fn what_the_user_has_asked_for_comes_whatever_the_hands_do() {
+    let mut follower = follower(&[1, 2]);
+    let held = point(&mut follower);
+    follower.receive(frame(&held, &[1, 2], 3, 1));
+    follower.hands(|hands| hands.pointed = false);
+    let view = follower.read();
+    assert_eq!(follower.hands(|hands| hands.pointed = true), None);
+    follower.receive(frame(&view, &[3, 1, 2], 3, 0));
+    assert_eq!(shown(&follower), [(3, false), (1, false), (2, false)]);
+}
+
+#[test]
 fn showing_the_news_applies_once_and_holds_again() {
     let mut follower = follower(&[1, 2]);
     let held = point(&mut follower);

@@ -50,6 +50,12 @@ impl List {
         }
     }
 
+    /// Opens the dialog, or closes it.
+    pub(in crate::pages::sessions) fn ask(self, asking: Option<Asking>) {
+        self.hands(|hands| hands.asked = asking.is_some());
+        self.asking.set(asking);
+    }
+
     /// With a view, the question says how many of the sessions are not in it.
     fn ask_with(self, selection: Selection, view: Option<Filter>) {
         let number = self.asked.get_value().wrapping_add(1);
@@ -65,9 +71,7 @@ impl List {
                     self.forget(&selection);
                     self.say("These sessions have ended already.".to_owned());
                 }
-                Ok((preview, outside)) => {
-                    self.asking.set(Some(Asking::new(number, selection, preview, outside)));
-                }
+                Ok((preview, outside)) => self.ask(Some(Asking::new(number, selection, preview, outside))),
                 Err(error) => self.failed(&error),
             }
         });
@@ -107,7 +111,7 @@ impl List {
     }
 
     fn close_dialog(self) {
-        self.asking.set(None);
+        self.ask(None);
         // The dialog gives the focus back to a button that goes with its row.
         self.focus_sheet();
     }

@@ -57,6 +57,7 @@ impl List {
         channel::open(move |heard| self.hear(heard));
         channel::watch(self.follower.with_value(Follower::view));
         self.pick(Picked::These(self.checked_beforehand.get_value()));
+        self.hands(|hands| hands.asked = self.asking.with_untracked(Option::is_some));
     }
 
     /// Shows what has happened while the order held.
