@@ -88,9 +88,7 @@ impl DrawnRows {
     pub(super) fn put(&mut self, contents: &[Content], first: u64, picked: &Picked, telling: Telling) {
         for ((number, row), content) in (first..).zip(&mut self.rows).zip(contents) {
             if row.put(content, number) {
-                if row.mark != Mark::of(content, picked) {
-                    row.mark(picked);
-                }
+                row.mark(picked, false);
                 row.tell_times(&self.lifetimes, telling);
             }
         }
@@ -98,7 +96,7 @@ impl DrawnRows {
 
     /// Shows what is selected.
     pub(super) fn mark(&mut self, picked: &Picked) {
-        self.rows.iter_mut().for_each(|row| row.mark(picked));
+        self.rows.iter_mut().for_each(|row| row.mark(picked, true));
         if picked.is_empty() {
             self.uncheck();
         }
@@ -224,13 +222,13 @@ impl DrawnRow {
         true
     }
 
-    fn mark(&mut self, picked: &Picked) {
+    /// If the checkbox may have been clicked, it is looked at even if nothing is to change: a click has changed it by itself.
+    fn mark(&mut self, picked: &Picked, may_be_clicked: bool) {
         let before = std::mem::replace(&mut self.mark, Mark::of(&self.content, picked));
-        if before == self.mark && self.parts.get().is_none() {
+        if before == self.mark && !(may_be_clicked && self.parts.get().is_some()) {
             return;
         }
         let Some(Parts { checkbox, .. }) = self.parts() else { return };
-        // Also when it should be so already: the user's click has changed it by itself.
         if checkbox.checked() != self.mark.checked {
             checkbox.set_checked(self.mark.checked);
         }

@@ -44,6 +44,8 @@ pub(super) struct List {
     pub(super) total: RwSignal<u64>,
     /// What stands in the places for rows.
     pub(super) contents: RwSignal<Vec<Content>>,
+    /// Whether every row of the list is known.
+    is_whole: RwSignal<bool>,
     /// The number of the row in the first place.
     pub(super) first: RwSignal<u64>,
     /// The first row on the screen and the one after the last.
@@ -131,6 +133,7 @@ impl List {
         Self {
             viewer: StoredValue::new(viewer.username.clone()),
             query: RwSignal::new(query.clone()),
+        let follower = Follower::new(query.clone(), page, *now);
             counts: RwSignal::new(page.counts),
             total: RwSignal::new(page.total),
             contents: RwSignal::new(contents),
@@ -138,6 +141,7 @@ impl List {
             visible: RwSignal::new(visible),
             columns: RwSignal::new(*columns),
             lifetimes: StoredValue::new(*lifetimes),
+            is_whole: RwSignal::new(follower.is_whole()),
             picked: RwSignal::new(Picked::default()),
             counted: RwSignal::new(None),
             search_problem: RwSignal::new(search_problem.clone()),
@@ -150,7 +154,7 @@ impl List {
             hydrated: RwSignal::new(false),
             clock: Clock::new(*now, data.utc_offset),
             elements: Elements::new(),
-            follower: StoredValue::new(Follower::new(query.clone(), page, *now)),
+            follower: StoredValue::new(follower),
             laid_out: RwSignal::new(page.total),
             position: StoredValue::new(Position::default()),
             scrolls: StoredValue::new(0),

@@ -58,6 +58,7 @@ impl List {
         channel::watch(self.follower.with_value(Follower::view));
         self.pick(Picked::These(self.checked_beforehand.get_value()));
         self.hands(|hands| hands.asked = self.asking.with_untracked(Option::is_some));
+        self.pick(Picked::These(self.checked_beforehand.get_value()));
     }
 
     /// Shows what has happened while the order held.
@@ -116,6 +117,9 @@ impl List {
             put(self.news, follower.news());
             follower.ended().collect()
         });
+        if self.is_searching.try_update_value(std::mem::take).unwrap_or_default() {
+            self.told.set(format!("Sessions found: {}", grouped(self.total.get_untracked())));
+        }
         let mut picked = self.picked.get_untracked();
         picked.forget(&ended);
         if picked != self.picked.get_untracked() {

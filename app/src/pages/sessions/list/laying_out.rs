@@ -143,7 +143,7 @@ impl List {
 
     fn row_height(self) -> Option<f64> {
         let rows = self.elements.rows.get_untracked()?;
-        // One that is hidden has no height, and then so have those behind it.
+        // There is none where the first is hidden: then all are.
         let (start, end) = browser::extent(&rows.first_element_child()?);
         Some(end - start).filter(|height| *height >= 1.0)
     }

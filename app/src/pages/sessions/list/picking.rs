@@ -235,7 +235,10 @@ impl List {
     /// Whether all that is shown belongs to whoever looks.
     pub(in crate::pages::sessions) fn is_all_own(self) -> bool {
         let total = self.total.get();
-        self.contents.with(|contents| contents.len() as u64 >= total && !contents.iter().any(Content::is_others))
+        self.contents.with(|contents| {
+            let shown = contents.iter().filter_map(Content::shown).count() as u64;
+            shown >= total && !contents.iter().any(Content::is_others)
+        })
     }
 
     /// What the header checkbox shows, followed.
@@ -253,6 +256,7 @@ impl List {
 
     /// The shown sessions that may be picked, in order.
     fn pickable(self) -> Vec<SessionId> {
+        self.is_whole.track();
         self.picked.with_untracked(|picked| {
             let pickable = |content: &Content| {
                 let shown = content.shown().filter(|shown| shown.is_deletable())?;
