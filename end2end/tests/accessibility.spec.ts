@@ -113,6 +113,18 @@ test("the keyboard alone signs in, filters, selects and deletes", async ({ page,
   expect(await adminApi.list("q=cleo")).toEqual([]);
 });
 
+test("what a search has found and how much is selected is read out", async ({ admin, adminApi }) => {
+  for (const username of ["heard-a", "heard-b"]) await adminApi.register({ username, address: "10.20.8.4" });
+  await admin.open();
+  const told = (words: string) => admin.page.getByRole("status").filter({ hasText: words });
+  await admin.search("user:heard-");
+  await expect(told("Sessions found: 2")).toHaveCount(1);
+  await admin.selectAll.check();
+  await expect(told("Selected: 2")).toHaveCount(1);
+  await admin.search("user:heard-nobody");
+  await expect(told("Selected: 2, not in this view")).toHaveCount(1);
+});
+
 test("the keyboard stays in the question and returns to where it was", async ({ admin, adminApi }) => {
   await adminApi.register({ username: "dirk", address: "10.20.8.3" });
   await admin.open("q=dirk");

@@ -165,6 +165,35 @@ test("a range reaches from the first row to the last, however far that is", asyn
   await expect(admin.checkbox("range-009")).toBeChecked();
 });
 
+test("the header's checkbox follows what comes and goes", async ({ admin, adminApi }) => {
+  for (const username of ["head-a", "head-b"]) await adminApi.register({ username, address: "10.20.6.7" });
+  await admin.open("q=user:head-&sort=username");
+  for (const username of ["head-a", "head-b"]) await admin.checkbox(username).check();
+  await expect(admin.selectAll).toBeChecked();
+
+  const { id } = await adminApi.register({ username: "head-c", address: "10.20.6.7" });
+  await admin.news.click();
+  await expect(admin.row("head-c")).toBeVisible();
+  await expect(admin.selectAll).toBeChecked({ indeterminate: true });
+
+  expect(await adminApi.delete(id)).toBe(204);
+  await expect(admin.news).toContainText("1 ended");
+  await expect(admin.page.getByRole("row").filter({ hasText: "head-c" })).toContainText("Ended");
+  await admin.news.click();
+  await expect(admin.row("head-c")).toHaveCount(0);
+  await expect(admin.selectAll).toBeChecked({ indeterminate: false });
+});
+
+test("the keyboard is not lost with what Escape takes away", async ({ admin, adminApi }) => {
+  await adminApi.register({ username: "escape-a", address: "10.20.6.8" });
+  await admin.open("q=user:escape-");
+  await admin.checkbox("escape-a").check();
+  await admin.deleteSelected.focus();
+  await admin.page.keyboard.press("Escape");
+  await expect(admin.deleteSelected).toBeHidden();
+  await expect(admin.page.locator(".sheet")).toBeFocused();
+});
+
 test("a selection outlives filter and order, and is counted exactly", async ({ admin, adminApi }) => {
   const kept = await adminApi.register({ username: "keep-a", address: "10.20.6.1" });
   const gone = await adminApi.register({ username: "keep-b", address: "10.20.6.2" });

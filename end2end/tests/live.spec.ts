@@ -5,6 +5,18 @@ import { expect, fillSignIn, isSignIn, signIn, test } from "../support/test.ts";
 
 test.use({ given: { users: ["anna", "bert", "dirk"], administrators: ["erin"] } });
 
+test("nobody else is signed in, until somebody is", async ({ admin, adminApi }) => {
+  await admin.open();
+  const words = admin.page.getByText("Nobody else is signed in.");
+  await expect(words).toBeVisible();
+  await admin.row("Admin").first().hover();
+  const { id } = await adminApi.register({ username: "else-anna", address: "10.20.7.9" });
+  await expect(admin.news).toContainText("1 new");
+  await expect(words).toBeHidden();
+  expect(await adminApi.delete(id)).toBe(204);
+  await expect(words).toBeVisible();
+});
+
 test("a second console follows without a reload", async ({ admin, consoleOf, server }) => {
   const second = await consoleOf("Admin");
   await second.open("q=anna");
@@ -54,6 +66,41 @@ test("the list does not move while a row is selected", async ({ admin, adminApi 
   await admin.news.click();
   await expect.poll(() => admin.usernames()).toEqual(["held-b", "held-a"]);
   await expect(admin.page.getByText("1 new")).toBeHidden();
+  await expect(admin.page.locator(".sheet"), "the button is gone, the keyboard is not").toBeFocused();
+});
+
+test("a question holds the list, and the keyboard comes back to the session it is about", async ({
+  admin,
+  adminApi,
+}) => {
+  const { page } = admin;
+  const names = () => page.locator("tbody.rows tr:not([hidden]) .name").allTextContents();
+  const tokens: string[] = [];
+  for (const username of ["ask-a", "ask-b", "ask-c"]) {
+    tokens.push((await adminApi.registerWithToken({ username, address: "10.20.7.3" })).token);
+  }
+  await admin.open("q=user:ask-");
+  await expect.poll(names).toEqual(["ask-c", "ask-b", "ask-a"]);
+  const button = page.getByRole("button", { name: /^Delete session of ask-b / });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await expect(admin.dialog).toBeVisible();
+
+  await adminApi.use(tokens[0]!);
+  const newest = async () => (await adminApi.list("q=user:ask-"))[0]!.username;
+  await expect.poll(newest).toBe("ask-a");
+  const ago = page.locator("tbody.rows tr").nth(2).locator(".last_active time");
+  const told = await ago.getAttribute("datetime");
+  await adminApi.use(tokens[0]!);
+  await expect.poll(() => ago.getAttribute("datetime"), "the row follows").not.toBe(told);
+  expect(await names()).toEqual(["ask-c", "ask-b", "ask-a"]);
+
+  await page.keyboard.press("Escape");
+  await expect(admin.dialog).toBeHidden();
+  await expect(button).toBeFocused();
+  expect(await names(), "the keyboard is on a row").toEqual(["ask-c", "ask-b", "ask-a"]);
+  await admin.searchBox.focus();
+  await expect.poll(names).toEqual(["ask-a", "ask-c", "ask-b"]);
 });
 
 test("last active follows what a user does", async ({ admin, server }) => {

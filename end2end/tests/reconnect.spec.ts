@@ -69,6 +69,55 @@ test("a computer that comes to another network need not be told that the old one
   await isLive(admin);
 });
 
+test("a computer that wakes shows what is, at once", async ({ admin, adminApi }) => {
+  const { id } = await adminApi.register({ username: "asleep-a", address: "10.20.9.1" });
+  await admin.open("q=asleep-&sort=username");
+  await isLive(admin);
+  const devtools = await admin.page.context().newCDPSession(admin.page);
+  await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+  link.cut();
+  expect(await adminApi.delete(id)).toBe(204);
+  await adminApi.register({ username: "asleep-b", address: "10.20.9.1" });
+  await new Promise((resolve) => setTimeout(resolve, 8_000));
+  link.mend();
+  await devtools.send("Page.setWebLifecycleState", { state: "active" });
+  await expect.poll(() => admin.usernames(), SOON).toEqual(["asleep-b"]);
+  await isLive(admin);
+});
+
+test("a list that is held is still as it was when the link returns, with what has happened to it", async ({
+  admin,
+  adminApi,
+}) => {
+  const ids: number[] = [];
+  for (const username of ["kept-a", "kept-b", "kept-c"]) {
+    ids.push((await adminApi.register({ username, address: "10.20.9.1" })).id);
+  }
+  await admin.open("q=user:kept-&sort=username");
+  await isLive(admin);
+  await admin.checkbox("kept-a").check();
+  link.cut();
+  await isLost(admin);
+  expect(await adminApi.delete(ids[1]!)).toBe(204);
+  await adminApi.register({ username: "kept-0", address: "10.20.9.1" });
+  link.mend();
+  await expect(admin.news).toContainText("1 new, 1 ended", SOON);
+  await isLive(admin);
+  expect(await admin.page.locator("tbody.rows tr:not([hidden]) .name").allTextContents()).toEqual([
+    "kept-a",
+    "kept-b",
+    "kept-c",
+  ]);
+  await expect(admin.checkbox("kept-a")).toBeChecked();
+  const ended = admin.page.getByRole("row").filter({ hasText: "kept-b" });
+  await expect(ended).toContainText("Ended");
+  await expect(ended.getByRole("checkbox")).toBeHidden();
+  await expect(ended.getByRole("button")).toBeHidden();
+  await admin.news.click();
+  await expect.poll(() => admin.usernames()).toEqual(["kept-0", "kept-a", "kept-c"]);
+  await expect(admin.checkbox("kept-a")).toBeChecked();
+});
+
 test("while nothing changes, the link is known to be there", async ({ admin }) => {
   await admin.open("q=nobody-at-all");
   await isLive(admin);

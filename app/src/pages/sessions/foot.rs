@@ -10,7 +10,7 @@ use crate::{
 
 #[component]
 pub(super) fn Foot(list: List, query: SessionQuery, shown: u64) -> impl IntoView {
-    let place = move || in_words(list.visible.get(), list.total.get());
+    let place = move || in_words(list.visible.get(), list.laid_out.get());
     let total = list.total.get_untracked();
     let page = |first: u64| SessionQuery { first, ..query.clone() }.href();
     let previous = (query.first != 0).then(|| page(query.first.saturating_sub(u64::from(query.limit))));
@@ -18,6 +18,7 @@ pub(super) fn Foot(list: List, query: SessionQuery, shown: u64) -> impl IntoView
     view! {
         <div class="foot">
             <p>{text(place)}</p>
+            <p class="visually-hidden" role="status">{text(move || list.told.get())}</p>
             <p id="selected" hidden=flag(move || list.picked.with(Picked::is_empty))>
                 {text(move || list.picked_in_words())}
             </p>

@@ -21,7 +21,11 @@ pub(super) fn Heading(list: List) -> impl IntoView {
                 type="button"
                 class="pill"
                 hidden=flag(move || list.news.get() == News::default())
-                on:click=move |_| list.show_news()
+                on:click=move |_| {
+                    list.show_news();
+                    // This button goes with what it says.
+                    list.focus_sheet();
+                }
             >
                 {text(move || list.news.get().text())}
                 " · "

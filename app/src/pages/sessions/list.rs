@@ -69,6 +69,10 @@ pub(super) struct List {
     pub(super) problem: RwSignal<Option<String>>,
     /// What the last action did.
     pub(super) status: Status,
+    /// What the last search has found or how much is selected, for those who do not see it: said once, not with every change.
+    pub(super) told: RwSignal<String>,
+    /// Whether the answer to a search has yet to come.
+    is_searching: StoredValue<bool>,
     /// Whether the page has come alive.
     pub(super) hydrated: RwSignal<bool>,
     /// The clock of the instants in the rows.
@@ -129,19 +133,19 @@ impl List {
         let search_problem = bad_search.as_ref().map(|bad| bad.problem.clone());
         let contents = Content::of_page(page, &viewer.username);
         let visible = (query.first, query.first + contents.len() as u64);
+        let follower = Follower::new(query.clone(), page, *now);
         let checked_beforehand = if cfg!(feature = "ssr") { Vec::new() } else { browser::checked_beforehand() };
         Self {
             viewer: StoredValue::new(viewer.username.clone()),
             query: RwSignal::new(query.clone()),
-        let follower = Follower::new(query.clone(), page, *now);
             counts: RwSignal::new(page.counts),
             total: RwSignal::new(page.total),
             contents: RwSignal::new(contents),
+            is_whole: RwSignal::new(follower.is_whole()),
             first: RwSignal::new(query.first),
             visible: RwSignal::new(visible),
             columns: RwSignal::new(*columns),
             lifetimes: StoredValue::new(*lifetimes),
-            is_whole: RwSignal::new(follower.is_whole()),
             picked: RwSignal::new(Picked::default()),
             counted: RwSignal::new(None),
             search_problem: RwSignal::new(search_problem.clone()),
@@ -151,6 +155,8 @@ impl List {
             deleting: RwSignal::new(None),
             problem: RwSignal::new(None),
             status: Status::new(notice.clone()),
+            told: RwSignal::new(String::new()),
+            is_searching: StoredValue::new(false),
             hydrated: RwSignal::new(false),
             clock: Clock::new(*now, data.utc_offset),
             elements: Elements::new(),

@@ -117,7 +117,7 @@ impl List {
     }
 
     /// Moves the keyboard on to the table, once the browser has done what it does by itself.
-    pub(super) fn focus_sheet(self) {
+    pub(in crate::pages::sessions) fn focus_sheet(self) {
         browser::after(Duration::ZERO, move || {
             if let Some(sheet) = self.elements.sheet.get_untracked() {
                 browser::focus(&sheet);

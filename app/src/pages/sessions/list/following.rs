@@ -20,6 +20,7 @@ use crate::{
         hold::Hands,
         picked::Picked,
     },
+    session::selection::grouped,
     time::Timestamp,
 };
 
@@ -56,7 +57,6 @@ impl List {
         browser::listen(&document(), "keydown", move |event| self.key(event));
         channel::open(move |heard| self.hear(heard));
         channel::watch(self.follower.with_value(Follower::view));
-        self.pick(Picked::These(self.checked_beforehand.get_value()));
         self.hands(|hands| hands.asked = self.asking.with_untracked(Option::is_some));
         self.pick(Picked::These(self.checked_beforehand.get_value()));
     }
@@ -152,10 +152,11 @@ impl List {
             (first..first + places).map(content).collect()
         });
         self.picked.with_untracked(|picked| self.draw(|rows| rows.put(&contents, first, picked, self.telling())));
+        put(self.is_whole, self.follower.with_value(Follower::is_whole));
         let shape =
             |content: &Content| (content.shown().is_some(), *content == Content::Beyond, content.deletable().is_some());
-        // All that others than the rows tell by what stands there.
-        let role = |content: &Content| (content.deletable(), content.is_others());
+        // What others than the rows want to know of them.
+        let role = |content: &Content| (content.shown().is_some(), content.deletable(), content.is_others());
         let mut has_other_shape = false;
         self.contents.maybe_update(|now| {
             let before = std::mem::replace(now, contents);
@@ -188,10 +189,15 @@ impl List {
                 event.prevent_default();
                 _ = search.focus();
             }
+            ("Escape", _) if has_keyboard(".clear, .delete-selected") => self.drop_selection(),
             ("Escape", _) => self.pick(Picked::default()),
             _ => {}
         }
     }
+}
+
+fn has_keyboard(selector: &str) -> bool {
+    document().active_element().is_some_and(|element| element.matches(selector).unwrap_or(false))
 }
 
 fn told_at(message: &ServerMessage) -> Option<Timestamp> {

@@ -174,9 +174,18 @@ impl List {
         self.counting.set_value(number);
         browser::after(PAUSE, move || {
             if self.counting.get_value() == number {
-                spawn_local(self.count_now(number));
+                spawn_local(async move {
+                    self.count_now(number).await;
+                    self.tell_selection();
+                });
             }
         });
+    }
+
+    fn tell_selection(self) {
+        if !self.picked.with_untracked(Picked::is_empty) {
+            self.told.set(untrack(|| format!("Selected: {}{}", self.picked_count(), self.outside_in_words())));
+        }
     }
 
     /// Counts again because the list has changed: a second later, and not while such a count is under way.
@@ -224,12 +233,15 @@ impl List {
 
     /// `214 selected, 3 of them not in this view`.
     pub(in crate::pages::sessions) fn picked_in_words(self) -> String {
-        let outside = match self.counted.get() {
+        format!("{} selected{}", self.picked_count(), self.outside_in_words())
+    }
+
+    fn outside_in_words(self) -> String {
+        match self.counted.get() {
             Some(SelectedCounts { outside: 0, .. }) | None => String::new(),
             Some(SelectedCounts { outside, sessions }) if outside == sessions => ", not in this view".to_owned(),
             Some(SelectedCounts { outside, .. }) => format!(", {} of them not in this view", grouped(outside)),
-        };
-        format!("{} selected{outside}", self.picked_count())
+        }
     }
 
     /// Whether all that is shown belongs to whoever looks.
@@ -244,6 +256,7 @@ impl List {
     /// What the header checkbox shows, followed.
     pub(in crate::pages::sessions) fn header_now(self) -> Header {
         self.picked.track();
+        self.is_whole.track();
         let pickable: Vec<_> = self.contents.with(|contents| contents.iter().filter_map(Content::deletable).collect());
         self.header_of(&pickable)
     }
@@ -256,7 +269,6 @@ impl List {
 
     /// The shown sessions that may be picked, in order.
     fn pickable(self) -> Vec<SessionId> {
-        self.is_whole.track();
         self.picked.with_untracked(|picked| {
             let pickable = |content: &Content| {
                 let shown = content.shown().filter(|shown| shown.is_deletable())?;
