@@ -81,6 +81,7 @@ impl Addresses {
 
     /// A number that orders most addresses as [`Addresses::key`] does: an IPv4 address, or more than any and the upper
     /// bits of an IPv6 address.
+    #[inline]
     pub(crate) fn place(&self, slot: usize) -> u64 {
         let value = self.values[slot];
         if self.is_v6(slot) { 1 << 63 | (self.v6[value as usize].to_bits() >> 65) as u64 } else { value.into() }

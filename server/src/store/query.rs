@@ -1,6 +1,10 @@
 //! Reads of the table: part of the list, one user's sessions, some sessions, newer sessions.
 
-use std::{array, cmp::Reverse, net::IpAddr};
+use std::{
+    array,
+    cmp::{Ordering, Reverse},
+    net::IpAddr,
+};
 
 use app::{
     session::{
@@ -112,6 +116,9 @@ pub(crate) fn count_newer(table: &Table, filter: &Filter, as_of: SessionId, now:
     count as u64
 }
 
+/// From so many rows before a page on, what they are ordered by is not kept: for the end of a million it would take 80 MB.
+const DEEP: u64 = if cfg!(test) { 100 } else { 10_000 };
+
 /// From so many of 64 slots on all of them are looked at.
 const MANY_OF_A_WORD: u32 = 32;
 
@@ -151,7 +158,7 @@ fn find_ranked(matcher: &Matcher<'_>, table: &Table, query: &SessionQuery, rank:
 }
 
 /// The rows that a query asks for, by their place, by a key among those of one place, and then by id.
-fn find<K: Ord>(
+fn find<K: Ord + Copy>(
     matcher: &Matcher<'_>,
     table: &Table,
     query: &SessionQuery,
@@ -159,33 +166,99 @@ fn find<K: Ord>(
     key: impl Fn(Slot) -> K,
 ) -> Found {
     if query.sort.descending {
-        find_in_order(matcher, query, |slot| !place(slot), |slot| Reverse((key(slot), table.id(slot))))
+        find_near_or_deep(matcher, query, |slot| !place(slot), |slot| Reverse((key(slot), table.id(slot))))
     } else {
-        find_in_order(matcher, query, place, |slot| (key(slot), table.id(slot)))
+        find_near_or_deep(matcher, query, place, |slot| (key(slot), table.id(slot)))
     }
 }
 
-fn find_in_order<K: Ord>(
+fn find_near_or_deep<K: Ord + Copy>(
     matcher: &Matcher<'_>,
     query: &SessionQuery,
     place: impl Fn(Slot) -> u64,
     order: impl Fn(Slot) -> K,
 ) -> Found {
-    let mut window = Window::new(query.first, query.limit, order);
+    if query.first > DEEP {
+        find_in_order(matcher, query, place, |slot| Ordered { slot, order: &order })
+    } else {
+        find_in_order(matcher, query, place, |slot| (order(slot), slot))
+    }
+}
+
+/// A row that is ordered by what its slot tells whenever it is compared: a third of the memory.
+struct Ordered<'a, Order> {
+    slot: Slot,
+    order: &'a Order,
+}
+
+impl<Order> Clone for Ordered<'_, Order> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Order> Copy for Ordered<'_, Order> {}
+
+impl<Order: Fn(Slot) -> K, K: Ord> Ord for Ordered<'_, Order> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.order)(self.slot).cmp(&(self.order)(other.slot))
+    }
+}
+
+impl<Order: Fn(Slot) -> K, K: Ord> PartialOrd for Ordered<'_, Order> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<Order: Fn(Slot) -> K, K: Ord> PartialEq for Ordered<'_, Order> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<Order: Fn(Slot) -> K, K: Ord> Eq for Ordered<'_, Order> {}
+
+/// What a row is put in a window as.
+trait InWindow: Ord + Copy {
+    fn slot(&self) -> Slot;
+}
+
+impl<K: Ord + Copy> InWindow for (K, Slot) {
+    fn slot(&self) -> Slot {
+        self.1
+    }
+}
+
+impl<Order: Fn(Slot) -> K, K: Ord> InWindow for Ordered<'_, Order> {
+    fn slot(&self) -> Slot {
+        self.slot
+    }
+}
+
+fn find_in_order<R: InWindow>(
+    matcher: &Matcher<'_>,
+    query: &SessionQuery,
+    place: impl Fn(Slot) -> u64,
+    row: impl Fn(Slot) -> R,
+) -> Found {
+    let mut window = Window::new(query.first, query.limit);
     let mut total = 0;
     for word in 0..matcher.words() {
         let mut found = matcher.found(word);
         total += u64::from(found.count_ones());
         // Of many the few that may be in the window are told without a branch for each.
-        if found.count_ones() >= MANY_OF_A_WORD && window.has_bound() {
+        if found.count_ones() >= MANY_OF_A_WORD
+            && let Some(last) = window.last_place()
+        {
             let places: [u64; 64] = array::from_fn(|bit| place(word as Slot * 64 + bit as Slot));
-            found &= bits::which(&places, |place| window.reaches(place));
+            found &= bits::which(&places, |place| place <= last);
         }
         for slot in bits::slots(word, found) {
-            window.push(place(slot), slot);
+            window.push(place(slot), || row(slot));
         }
     }
-    Found { total, slots: window.into_slots() }
+    Found { total, slots: window.into_rows().iter().map(InWindow::slot).collect() }
 }
 
 /// The place of each type in the alphabet, as lists show it.

@@ -57,10 +57,16 @@ impl Table {
     }
 
     /// What makes it one of the few that were made to be kept.
+    #[inline]
     pub(crate) fn standing(&self, slot: Slot) -> Option<&Arc<Standing>> {
         let at = slot as usize;
         // A look into the map takes longer than all else that is done for a row.
-        if self.are_standing[at / WORD] & bit(at) == 0 { None } else { self.standings.get(&slot) }
+        if self.are_standing[at / WORD] & bit(at) == 0 { None } else { self.find_standing(slot) }
+    }
+
+    #[cold]
+    fn find_standing(&self, slot: Slot) -> Option<&Arc<Standing>> {
+        self.standings.get(&slot)
     }
 
     /// Its number in `usernames`.
@@ -107,6 +113,7 @@ impl Table {
         self.addresses.key(slot as usize)
     }
 
+    #[inline]
     pub(crate) fn created_at(&self, slot: Slot) -> Timestamp {
         Timestamp::from_millis(self.created_at[slot as usize])
     }
@@ -131,7 +138,9 @@ impl Table {
     /// that have none.
     pub(crate) fn idle_places(&self, lifetimes: &Lifetimes) -> impl Fn(Slot) -> u64 {
         let timeouts = SessionType::ALL.map(|one| millis(lifetimes.of(one).idle_timeout));
-        move |slot| match self.standing(slot) {
+        // Asked once: where there are none, rows are decided side by side.
+        let are_any = !self.standings.is_empty();
+        move |slot| match are_any.then(|| self.standing(slot)).flatten() {
             Some(standing) => standing.deadlines().idle_timeout.map_or(u64::MAX, Timestamp::as_millis),
             None => self.last_active_at(slot).as_millis().saturating_add(timeouts[self.type_index(slot)]),
         }
@@ -140,7 +149,8 @@ impl Table {
     /// The same for their absolute lifetime.
     pub(crate) fn lifetime_places(&self, lifetimes: &Lifetimes) -> impl Fn(Slot) -> u64 {
         let lifetimes = SessionType::ALL.map(|one| millis(lifetimes.of(one).absolute_lifetime));
-        move |slot| match self.standing(slot) {
+        let are_any = !self.standings.is_empty();
+        move |slot| match are_any.then(|| self.standing(slot)).flatten() {
             Some(standing) => standing.deadlines().absolute_lifetime.as_millis(),
             None => self.created_at(slot).as_millis().saturating_add(lifetimes[self.type_index(slot)]),
         }
