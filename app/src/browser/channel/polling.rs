@@ -74,20 +74,23 @@ impl Channel {
     /// Asks for what is shown, or while the server cannot be reached whether it is there, now and again and again.
     pub(super) fn poll(self: &Rc<Self>) {
         let is_reachable = self.polling.is_reachable.get();
+        let are_few = self.failures.get() < FEW;
         let next = match (is_reachable, document().hidden()) {
+            // The socket may have been asked for just before the link returned, and never hear of it.
+            (true, false) if are_few => KNOCK_EVERY,
             (true, _) => POLL_EVERY,
             (false, false) => KNOCK_EVERY + (f64::from(KNOCK_EVERY / 2) * Math::random()) as u32,
             (false, true) => KNOCK_EVERY_UNSEEN,
         };
         *self.polling.next.borrow_mut() = Some(Timeout::new(next, || with(Channel::poll)));
+        if are_few && self.has_been_silent(HANDSHAKE) {
+            self.failures.set(self.failures.get() + 1);
+            self.hang_up();
+            self.connect();
+        }
         if is_reachable {
             spawn_local(Rc::clone(self).ask_for_what_is_shown());
         } else {
-            if self.has_been_silent(HANDSHAKE) && self.failures.get() < FEW {
-                self.failures.set(self.failures.get() + 1);
-                self.hang_up();
-                self.connect();
-            }
             spawn_local(Rc::clone(self).knock());
         }
     }
