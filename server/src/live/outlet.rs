@@ -175,13 +175,16 @@ impl Outlet {
         }
     }
 
-    /// Waits until nothing waits, as long as [`Outlet::drained`] does; whether everything was sent.
+    /// Waits until nothing waits, for [`READ_PATIENCE`] at most, however much is read meanwhile; whether everything was sent.
     pub(super) async fn emptied(&self) -> bool {
         let (is_waiting, is_broken) = {
             let unsent = self.lock();
             (unsent.since.is_some(), unsent.is_broken)
         };
-        if is_waiting { self.drained().await.is_ok() } else { !is_broken }
+        if !is_waiting {
+            return !is_broken;
+        }
+        tokio::time::timeout(READ_PATIENCE, self.drained()).await.is_ok_and(|drained| drained.is_ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, Unsent> {
