@@ -29,11 +29,14 @@ pub(crate) struct Texts {
     /// Where texts begin or have begun, in order, with their numbers then.
     in_order: VecDeque<(u64, u32)>,
     pairs: Pairs,
+    /// Those of texts that have come or moved since these bytes were the last: in place of the others once all have.
+    next_pairs: Pairs,
+    next_from: u64,
     /// How many of the bytes are of no text.
     wasted: usize,
 }
 
-/// Which byte follows which in any text that is or was there. Most words that are meant for another column have a pair that
+/// Which byte follows which in any text that is there, and in some that were. Most words that are meant for another column have a pair that
 /// is in no text of this one: a part of an address hardly ever is in a name.
 #[derive(Default)]
 struct Pairs(Vec<u64>);
@@ -67,6 +70,7 @@ impl Texts {
         self.bytes.extend_from_slice(text.as_bytes());
         self.bytes.push(END);
         self.pairs.add(text.as_bytes());
+        self.next_pairs.add(text.as_bytes());
         self.give_back();
     }
 
@@ -152,8 +156,13 @@ impl Texts {
             if self.begins[number as usize] == begin {
                 let room = (begin - self.begin) as usize..(self.first - self.begin) as usize;
                 self.wasted += room.len();
+                self.next_pairs.add(&self.bytes[room.start..room.end - 1]);
                 self.append(number);
                 self.bytes.extend_from_within(room);
+            }
+            if self.first >= self.next_from {
+                self.pairs = std::mem::take(&mut self.next_pairs);
+                self.next_from = self.end();
             }
             let passed = (self.first - self.begin) as usize;
             if passed > self.bytes.len() / 2 {
@@ -161,6 +170,7 @@ impl Texts {
                 self.wasted -= passed;
                 self.begin = self.first;
                 self.bytes.shrink_to(self.bytes.len() * 2);
+                self.in_order.shrink_to(self.in_order.len() * 2);
             }
         }
     }
