@@ -20,11 +20,13 @@ use super::{
     tombstone::Tombstone,
 };
 
-/// What the tables below mean. A change of meaning takes the next number.
-const SCHEMA: u64 = 1;
+/// What the tables below mean. A change of meaning takes the next number: who knows only the one before is not to write here.
+const SCHEMA: u64 = 2;
+/// The one before, in which records were not counted. The first commit makes it the one of now.
+const SCHEMA_WITHOUT_COUNTS: u64 = 1;
 
 /// `schema`; `next_id`: the id that the next session gets; and how many [`SESSIONS`] and [`TOMBSTONES`] there are, under their
-/// names, from the first commit on that changes that.
+/// names.
 pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// [`Row`]s by session id.
 pub(crate) const SESSIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("sessions");
@@ -254,7 +256,7 @@ fn schema(database: &impl ReadableDatabase) -> Result<Schema, redb::Error> {
         Err(error) => return Err(error.into()),
     };
     Ok(match found {
-        Some(SCHEMA) => Schema::Known,
+        Some(SCHEMA | SCHEMA_WITHOUT_COUNTS) => Schema::Known,
         Some(newer) if newer > SCHEMA => Schema::Newer(newer),
         Some(_) => Schema::Foreign,
         None if transaction.list_tables()?.next().is_some() => Schema::Foreign,
@@ -311,7 +313,13 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
         meta.insert("next_id", next_id)?;
     }
     let mut sessions = transaction.open_table(SESSIONS)?;
-    let mut rows = Count::of(&sessions, &meta)?;
+    let mut tombstones = transaction.open_table(TOMBSTONES)?;
+    if meta.get("schema")?.is_none_or(|schema| schema.value() != SCHEMA) {
+        meta.insert("schema", SCHEMA)?;
+        meta.insert(SESSIONS.name(), sessions.len()?)?;
+        meta.insert(TOMBSTONES.name(), tombstones.len()?)?;
+    }
+    let mut rows = Count::of(SESSIONS.name(), &meta)?;
     for (id, row) in &changes.created {
         rows.came(sessions.insert(*id, row.as_slice())?.is_none());
     }
@@ -334,8 +342,7 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
             texts.remove(*number)?;
         }
     }
-    let mut tombstones = transaction.open_table(TOMBSTONES)?;
-    let mut records = Count::of(&tombstones, &meta)?;
+    let mut records = Count::of(TOMBSTONES.name(), &meta)?;
     if let Some(tombstone) = &changes.tombstone {
         records.came(tombstones.insert(tombstone.seq, tombstone.encode().as_slice())?.is_none());
     }
@@ -353,26 +360,30 @@ fn write(transaction: &WriteTransaction, changes: &Changes) -> Result<(), redb::
     Ok(())
 }
 
-/// How many records a table has by what has been done to it, whatever it says itself: one that is lost is not to be lost in
-/// silence.
+/// How many records the table of this name has by what has been done to it, whatever it says itself: one that is lost is not to
+/// be lost in silence. `None` in a store in which they were not counted.
+pub(crate) fn stored_count(
+    table: &str,
+    meta: &impl ReadableTable<&'static str, u64>,
+) -> Result<Option<u64>, redb::Error> {
+    match meta.get(table)? {
+        Some(stored) => Ok(Some(stored.value())),
+        None if meta.get("schema")?.is_some_and(|schema| schema.value() == SCHEMA_WITHOUT_COUNTS) => Ok(None),
+        None => Err(redb::Error::Corrupted(format!("it does not say how many {table} there are"))),
+    }
+}
+
+/// The count of a table while a commit changes it.
 struct Count {
-    table: String,
+    table: &'static str,
     before: u64,
     now: u64,
 }
 
 impl Count {
-    /// By what was stored of it; in a store of before there was that, by what the table says.
-    fn of(
-        table: &(impl ReadableTableMetadata + TableHandle),
-        meta: &impl ReadableTable<&'static str, u64>,
-    ) -> Result<Self, redb::Error> {
-        let name = table.name().to_owned();
-        let before = match meta.get(name.as_str())? {
-            Some(stored) => stored.value(),
-            None => table.len()?,
-        };
-        Ok(Self { table: name, before, now: before })
+    fn of(table: &'static str, meta: &impl ReadableTable<&'static str, u64>) -> Result<Self, redb::Error> {
+        let before = stored_count(table, meta)?.unwrap_or_default();
+        Ok(Self { table, before, now: before })
     }
 
     /// A record has been written; whether there was none under its key.
@@ -387,7 +398,7 @@ impl Count {
 
     fn store(&self, meta: &mut redb::Table<'_, &'static str, u64>) -> Result<(), redb::Error> {
         if self.now != self.before {
-            meta.insert(self.table.as_str(), self.now)?;
+            meta.insert(self.table, self.now)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use redb::{
 };
 
 use super::{
-    journal::{META, SESSIONS, TEXTS, TOMBSTONES},
+    journal::{META, SESSIONS, TEXTS, TOMBSTONES, stored_count},
     row::Row,
     sealed::RecordError,
     stored_texts::{ReadTexts, StoredTexts},
@@ -52,10 +52,14 @@ pub(crate) fn load(database: &Database, table: &mut Table) -> Result<Loaded, red
         let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         read.and(made)
     })?;
+    if read != sessions {
+        return Err(redb::Error::Corrupted(format!("{read} sessions can be read of {sessions} that are there")));
+    }
     let meta = transaction.open_table(META)?;
     for (table, found) in [(SESSIONS.name(), read), (TOMBSTONES.name(), tombstones.len())] {
-        let stored = meta.get(table)?.map(|stored| stored.value());
-        if let Some(stored) = stored.filter(|stored| *stored != found as u64) {
+        if let Some(stored) = stored_count(table, &meta)?
+            && stored != found as u64
+        {
             return Err(redb::Error::Corrupted(format!("{found} {table} are there of {stored} that were stored")));
         }
     }

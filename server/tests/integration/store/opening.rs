@@ -9,14 +9,14 @@ use app::session::{
     store::{NewSession, SessionStore},
 };
 use futures_util::future::join_all;
-use redb::{Database, ReadableDatabase, ReadableTableMetadata, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use server::{
     store::{Kept, OpenError, RedbStore},
     user_agent,
 };
 use tempfile::TempDir;
 
-use super::{META, SESSIONS, START, TOMBSTONES, accounts, delete, file, is_live, open, session};
+use super::{META, SESSIONS, START, TOMBSTONES, accounts, create_many, delete, file, is_live, open, session};
 
 fn refusal(dir: &TempDir) -> OpenError {
     RedbStore::open(dir.path(), user_agent::in_words).unwrap_err()
@@ -70,7 +70,7 @@ async fn a_file_of_a_newer_keepwatch_is_refused_and_left_as_it_is() {
     store.close().unwrap();
     let database = Database::open(file(&dir)).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(META).unwrap().insert("schema", 2_u64).unwrap();
+    transaction.open_table(META).unwrap().insert("schema", 3_u64).unwrap();
     transaction.commit().unwrap();
     database.close().unwrap();
     let before = fs::read(file(&dir)).unwrap();
@@ -78,7 +78,7 @@ async fn a_file_of_a_newer_keepwatch_is_refused_and_left_as_it_is() {
     let error = refusal(&dir);
 
     assert!(matches!(error, OpenError::OtherVersion { .. }), "{error}");
-    assert!(error.to_string().contains("(schema 2, this one knows schema 1)"), "{error}");
+    assert!(error.to_string().contains("(schema 3, this one knows schema 2)"), "{error}");
     assert!(fs::read(file(&dir)).unwrap() == before, "the file has changed");
 }
 
@@ -123,9 +123,8 @@ async fn a_damaged_row_is_refused_by_its_id_and_not_overwritten() {
 async fn a_record_that_is_missing_from_a_file_that_is_sound_is_missed() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir);
-    let sessions = join_all((0..200).map(|number| store.create(session(number, "anna")))).await;
-    let ids = sessions.into_iter().skip(1).map(|session| session.unwrap().id).collect();
-    delete(&store, Selection::Ids(ids)).await.unwrap();
+    let ids = create_many(&store).await;
+    delete(&store, Selection::Ids(ids[1..].to_vec())).await.unwrap();
     store.close().unwrap();
     drop(store);
     let lost = |lose: fn(&WriteTransaction)| {
@@ -143,6 +142,40 @@ async fn a_record_that_is_missing_from_a_file_that_is_sound_is_missed() {
     // Without it, sessions that were deleted would come back.
     let tombstone = lost(|transaction| _ = transaction.open_table(TOMBSTONES).unwrap().pop_first().unwrap().unwrap());
     assert!(tombstone.contains("0 tombstones are there of 1 that were stored"), "{tombstone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_before_records_were_counted_is_read_and_counts_from_then_on() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    for number in 0..3 {
+        store.create(session(number, "anna")).await.unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+    let meta = |change: fn(&mut Table<'_, &'static str, u64>)| {
+        let database = Database::open(file(&dir)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        change(&mut transaction.open_table(META).unwrap());
+        transaction.commit().unwrap();
+        database.close().unwrap();
+    };
+    meta(|meta| {
+        meta.insert("schema", 1).unwrap();
+        meta.remove("sessions").unwrap();
+        meta.remove("tombstones").unwrap();
+    });
+    let store = open(&dir);
+    assert_eq!(store.len(), 3);
+    store.create(session(3, "ben")).await.unwrap();
+    store.close().unwrap();
+    drop(store);
+    meta(|meta| {
+        let found = ["schema", "sessions", "tombstones"].map(|key| meta.get(key).unwrap().unwrap().value());
+        assert_eq!(found, [2, 4, 0]);
+        meta.remove("sessions").unwrap();
+    });
+    assert!(refusal(&dir).to_string().contains("it does not say how many sessions there are"));
 }
 
 #[test]
