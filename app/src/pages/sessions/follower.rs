@@ -70,12 +70,17 @@ impl Follower {
 
     /// How many rows the list has as it is shown.
     pub(super) fn total(&self) -> u64 {
-        self.hold.as_ref().map_or(self.state.total, |hold| hold.rows)
+        self.shown_hold().map_or(self.state.total, |hold| hold.rows)
     }
 
     /// The newest session when the list as it is shown was read.
     pub(super) fn as_of(&self) -> SessionId {
-        self.hold.as_ref().map_or(self.state.as_of, |hold| hold.as_of)
+        self.shown_hold().map_or(self.state.as_of, |hold| hold.as_of)
+    }
+
+    /// How the rows are held that are shown, also when they are about to be let go.
+    fn shown_hold(&self) -> Option<&Hold> {
+        self.hold.as_ref().or(self.released.as_ref().map(|(hold, _)| hold))
     }
 
     /// Whether every row is known.
@@ -213,9 +218,10 @@ impl Follower {
                 self.hold = Some(hold);
                 Some(self.ask())
             }
-            // They are back before anything has moved.
+            // They are back before anything has moved. One that was turning to another part is read anew.
             (true, false) => {
-                let (hold, held) = self.released.take()?;
+                let (first, limit) = (self.view.query.first, self.view.query.limit);
+                let (hold, held) = self.released.take_if(|(_, held)| (held.first, held.limit) == (first, limit))?;
                 (self.hold, self.view.held) = (Some(hold), Some(held));
                 Some(self.ask())
             }

@@ -21,6 +21,8 @@ pub(super) fn Heading(list: List) -> impl IntoView {
                 type="button"
                 class="pill"
                 hidden=flag(move || list.news.get() == News::default())
+                // Were the keyboard to leave the rows, the list would be let go, and this button be gone before it is let up.
+                on:mousedown=move |event| event.prevent_default()
                 on:click=move |_| {
                     list.show_news();
                     // This button goes with what it says.

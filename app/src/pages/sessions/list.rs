@@ -203,6 +203,12 @@ impl List {
         self.saving_columns.set_value(false);
     }
 
+    /// Tells those who do not see it. The same words twice are told twice: the line is empty in between.
+    fn tell(self, words: String) {
+        self.told.set(String::new());
+        browser::after(Duration::ZERO, move || self.told.set(words));
+    }
+
     /// Says what an action did.
     fn say(self, text: String) {
         self.status.say(text);

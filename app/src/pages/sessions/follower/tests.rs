@@ -109,6 +109,31 @@ fn hands_that_come_back_before_the_answer_find_the_rows_where_they_were() {
 }
 
 #[test]
+fn what_is_shown_is_what_all_are_until_the_answer_comes() {
+    let mut follower = follower(&[1, 2]);
+    let held = point(&mut follower);
+    follower.receive(frame(&held, &[1, 2], 3, 1));
+    let view = follower.hands(|hands| hands.pointed = false).expect("read anew");
+    assert_eq!((follower.total(), follower.as_of(), follower.is_whole()), (2, SessionId(2), true));
+    let ServerMessage::Snapshot(mut fresh) = frame(&view, &[3, 1, 2], 3, 0) else { unreachable!() };
+    fresh.as_of = SessionId(3);
+    follower.receive(ServerMessage::Snapshot(fresh));
+    assert_eq!((follower.total(), follower.as_of()), (3, SessionId(3)));
+}
+
+#[test]
+fn a_hold_that_was_turning_to_another_part_is_not_taken_up_again() {
+    let mut follower = follower(&[1, 2, 3]);
+    let held = point(&mut follower);
+    follower.receive(frame(&held, &[1, 2, 3], 90, 0));
+    follower.part(40, 50).expect("the part is asked for");
+    follower.hands(|hands| hands.pointed = false).expect("read anew");
+    assert_eq!(follower.hands(|hands| hands.scrolled = true), None);
+    let again = follower.receive(frame(&follower.view(), &[41], 90, 0)).flatten().expect("held again");
+    assert_eq!(again.held.map(|held| (held.first, held.ids)), Some((40, vec![SessionId(41)])));
+}
+
+#[test]
 fn what_the_user_has_asked_for_comes_whatever_the_hands_do() {
     let mut follower = follower(&[1, 2]);
     let held = point(&mut follower);

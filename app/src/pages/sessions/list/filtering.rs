@@ -87,7 +87,9 @@ impl List {
             return;
         }
         browser::rename(&query.href());
-        self.is_searching.set_value(query.filter != before.filter);
+        if query.filter != before.filter {
+            self.is_searching.set_value(true);
+        }
         self.query.set(query.clone());
         let part = SessionQuery { limit: self.limit(), ..query };
         let view = self.follower.try_update_value(|follower| follower.query(part));

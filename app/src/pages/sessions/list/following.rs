@@ -118,7 +118,7 @@ impl List {
             follower.ended().collect()
         });
         if self.is_searching.try_update_value(std::mem::take).unwrap_or_default() {
-            self.told.set(format!("Sessions found: {}", grouped(self.total.get_untracked())));
+            self.tell(format!("Sessions found: {}", grouped(self.total.get_untracked())));
         }
         let mut picked = self.picked.get_untracked();
         picked.forget(&ended);
@@ -156,7 +156,8 @@ impl List {
         let shape =
             |content: &Content| (content.shown().is_some(), *content == Content::Beyond, content.deletable().is_some());
         // What others than the rows want to know of them.
-        let role = |content: &Content| (content.shown().is_some(), content.deletable(), content.is_others());
+        let role =
+            |content: &Content| (content.shown().map(|shown| shown.ended), content.deletable(), content.is_others());
         let mut has_other_shape = false;
         self.contents.maybe_update(|now| {
             let before = std::mem::replace(now, contents);

@@ -9,7 +9,7 @@ use crate::{
     browser::{self, channel},
     live::{ClientMessage, HeldPart, MAX_RANGE},
     pages::sessions::{
-        content::Content,
+        content::{Content, put},
         follower::Follower,
         picked::{Header, Picked, range},
     },
@@ -142,8 +142,9 @@ impl List {
     pub(in crate::pages::sessions) fn pick(self, picked: Picked) {
         let is_something = !picked.is_empty();
         if !is_something {
-            // What was asked for is not wanted any more.
+            // What was asked for is not wanted any more, and what was told is not so.
             self.ranging.update_value(Vec::clear);
+            put(self.told, String::new());
         }
         self.counted.update(|counted| {
             *counted = match &picked {
@@ -175,17 +176,13 @@ impl List {
         browser::after(PAUSE, move || {
             if self.counting.get_value() == number {
                 spawn_local(async move {
-                    self.count_now(number).await;
-                    self.tell_selection();
+                    if self.count_now(number).await {
+                        let words = || format!("Selected: {}{}", self.picked_count(), self.outside_in_words());
+                        self.tell(untrack(words));
+                    }
                 });
             }
         });
-    }
-
-    fn tell_selection(self) {
-        if !self.picked.with_untracked(Picked::is_empty) {
-            self.told.set(untrack(|| format!("Selected: {}{}", self.picked_count(), self.outside_in_words())));
-        }
     }
 
     /// Counts again because the list has changed: a second later, and not while such a count is under way.
@@ -202,23 +199,27 @@ impl List {
         });
     }
 
-    /// Counts, unless there is nothing to count. The answer is for nothing when the selection or the view has changed
-    /// meanwhile. An error says nothing: the next count corrects it, and a delete counts by itself.
-    async fn count_now(self, number: u32) {
+    /// Counts, unless there is nothing to count; whether something is. The answer is for nothing when the selection or the view
+    /// has changed meanwhile. An error says nothing: the next count corrects it, and a delete counts by itself.
+    async fn count_now(self, number: u32) -> bool {
         if self.picked.with_untracked(Picked::is_empty) {
-            return;
+            return false;
         }
         let selection = self.picked.with_untracked(Picked::selection);
         let view = self.query.with_untracked(|query| query.filter.clone());
         let counted = count_selected(selection, view).await;
-        if self.counting.get_value() != number {
-            return;
-        }
         match counted {
+            _ if self.counting.get_value() != number => false,
             // Nothing that could be deleted is left of it.
-            Ok(SelectedCounts { sessions: 0, .. }) => self.pick(Picked::default()),
-            Ok(counted) => self.counted.set(Some(counted)),
-            Err(_) => {}
+            Ok(SelectedCounts { sessions: 0, .. }) => {
+                self.pick(Picked::default());
+                false
+            }
+            Ok(counted) => {
+                self.counted.set(Some(counted));
+                true
+            }
+            Err(_) => false,
         }
     }
 
@@ -248,8 +249,8 @@ impl List {
     pub(in crate::pages::sessions) fn is_all_own(self) -> bool {
         let total = self.total.get();
         self.contents.with(|contents| {
-            let shown = contents.iter().filter_map(Content::shown).count() as u64;
-            shown >= total && !contents.iter().any(Content::is_others)
+            let there = contents.iter().filter_map(Content::shown).filter(|shown| !shown.ended).count() as u64;
+            there >= total && !contents.iter().any(Content::is_others)
         })
     }
 
