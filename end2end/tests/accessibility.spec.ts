@@ -123,6 +123,8 @@ test("what a search has found and how much is selected is read out", async ({ ad
   await expect(told("Selected: 2")).toHaveCount(1);
   await admin.search("user:heard-nobody");
   await expect(told("Selected: 2, not in this view")).toHaveCount(1);
+  await admin.page.keyboard.press("Escape");
+  await expect(told("Selected")).toHaveCount(0);
 });
 
 test("the keyboard stays in the question and returns to where it was", async ({ admin, adminApi }) => {

@@ -73,6 +73,7 @@ test("a computer that wakes shows what is, at once", async ({ admin, adminApi })
   const { id } = await adminApi.register({ username: "asleep-a", address: "10.20.9.1" });
   await admin.open("q=asleep-&sort=username");
   await isLive(admin);
+  await admin.page.evaluate(() => document.addEventListener("freeze", () => (document.title = "asleep")));
   const devtools = await admin.page.context().newCDPSession(admin.page);
   await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
   link.cut();
@@ -83,6 +84,7 @@ test("a computer that wakes shows what is, at once", async ({ admin, adminApi })
   await devtools.send("Page.setWebLifecycleState", { state: "active" });
   await expect.poll(() => admin.usernames(), SOON).toEqual(["asleep-b"]);
   await isLive(admin);
+  await expect(admin.page, "it has slept").toHaveTitle("asleep");
 });
 
 test("a list that is held is still as it was when the link returns, with what has happened to it", async ({
