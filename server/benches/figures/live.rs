@@ -30,8 +30,9 @@ use crate::{
 /// How long tabs are watched in a round, and how long they may lag behind before the round ends.
 const WATCHED: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_secs(1);
-/// A round of a scene takes ten seconds.
-const MOST_ROUNDS: u32 = 3;
+/// A round of a scene takes ten seconds: so many in a run of the usual length, which is one of at most so many rounds.
+const FEW_ROUNDS: u32 = 3;
+const USUAL_ROUNDS: u32 = 5;
 /// Changes come together at most so often.
 const BEAT: Duration = Duration::from_millis(10);
 /// Who looks at what, while how much changes.
@@ -137,7 +138,9 @@ impl Stage<'_> {
     }
 
     fn rounds(&self, scene: Scene) -> anyhow::Result<Vec<Round>> {
-        (0..self.conditions.rounds.min(MOST_ROUNDS)).map(|_| self.round(scene)).collect()
+        let asked = self.conditions.rounds;
+        let rounds = if asked > USUAL_ROUNDS { asked } else { asked.min(FEW_ROUNDS) };
+        (0..rounds).map(|_| self.round(scene)).collect()
     }
 
     fn round(&self, scene: Scene) -> anyhow::Result<Round> {
