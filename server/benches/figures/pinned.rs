@@ -5,6 +5,9 @@ use std::{
     process::{self, Command, Stdio},
 };
 
+/// How often it is tried to pin all threads.
+const TRIES: u32 = 3;
+
 /// While it lives, all threads of this process run on the first core. Without `taskset`, or with one core, they run
 /// where they like.
 pub(crate) struct Pinned {
@@ -31,7 +34,9 @@ impl Drop for Pinned {
 fn pin(cores: &str) {
     let mut taskset = Command::new("taskset");
     taskset.args(["--all-tasks", "--cpu-list", "--pid", cores, &process::id().to_string()]);
-    if !taskset.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+    taskset.stdout(Stdio::null()).stderr(Stdio::null());
+    // A thread may end between being listed and being pinned.
+    if !(0..TRIES).any(|_| taskset.status().is_ok_and(|status| status.success())) {
         eprintln!("figures: taskset is missing or cannot pin: server and clients share the cores");
     }
 }
