@@ -109,9 +109,7 @@ impl Newcomers {
         };
         in_block + of_blocks.sum::<u64>()
     }
-}
 
-impl Newcomers {
     /// How many sessions of each type these ids have, the last of a block that has so many.
     fn look_up(&self, ids: Range<u64>, in_block: [u32; 3], type_of: impl Fn(u64) -> Option<usize>) -> [u32; 3] {
         let mut looked_up = self.looked_up.lock().unwrap_or_else(PoisonError::into_inner);
